@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* clock.h - the machine's clocks, and the faulty one of `control = virtual`. The only code that reads or sets a
+ * clock. Reading is safe in any thread; a virtual clock's wander is the same for all of them. */
+#ifndef COMMON_HOST_CLOCK_H
+#define COMMON_HOST_CLOCK_H
+#include "common/base/instant.h"
+#include "ntpwire/bytes.h"
+
+/* A fault that is added to what the kernel's clocks read; all zero: none. */
+struct clock_fault {
+    int64_t offset_ns;
+    double rate_ppm;
+    double wander_ppb; /* random walk of the rate, per square root of a second */
+};
+
+struct clock;
+
+/* Begins at the present moment; seed drives the wander. NULL if memory is short. */
+struct clock *clock_create(const struct clock_fault *fault, uint64_t seed);
+void clock_destroy(struct clock *clock);
+
+/* Both clocks, read as close together as the machine allows; with the fault. */
+struct reading clock_read(const struct clock *clock);
+/* An instant that the kernel stamped in CLOCK_REALTIME, near now (a reading of this clock made afterwards), as a
+ * reading of this clock. */
+struct reading clock_convert(const struct clock *clock, int64_t realtime_ns, struct reading now);
+
+/* log2 of the smallest step seen between two readings, rounded up; at most -6, at least -30. Takes some
+ * microseconds. */
+int8_t clock_precision(const struct clock *clock);
+
+/* Sets the system clock: steps by offset_ns, or slews it (adjtime). A negative errno on refusal. */
+int clock_step(int64_t offset_ns) MUST_CHECK;
+int clock_slew(int64_t offset_ns) MUST_CHECK;
+#endif

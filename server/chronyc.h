@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* chronyc.h - answers chronyc's read-only commands (candm, protocol version 6; layouts in ntpwire/candm.h). Pure:
+ * the host gathers the facts. A reply is never longer than its request; its layout follows from the request's
+ * length, so that chronyc 4.0 to the newest are all served. */
+#ifndef SERVER_CHRONYC_H
+#define SERVER_CHRONYC_H
+#include "common/base/sync_state.h"
+#include "server/ratelimit.h"
+#include "server/server.h"
+
+#define CHRONYC_MESSAGE_MAX 640
+#define CHRONYC_CLIENTS_MAX 8 /* per reply */
+
+/* How the request came: chronyd gives the full list of commands only over its local socket. */
+enum chronyc_channel { CHRONYC_UDP, CHRONYC_LOCAL };
+
+struct chronyc_facts {
+    struct reading now;
+    struct sync_state state;
+    struct server_counters counters; /* of all workers */
+    uint64_t commands; /* candm requests answered so far, and those that were not */
+    uint64_t commands_dropped;
+    size_t clients_held;
+    /* For a request that chronyc_wants_clients(): the page that was asked for. */
+    const struct ratelimit_client *clients;
+    size_t clients_count;
+    uint32_t clients_next;  /* the index to go on with */
+    uint32_t clients_slots; /* indices in all */
+};
+
+/* True if the request is a well-formed CLIENT_ACCESSES_BY_INDEX3; *first and *count (at most
+ * CHRONYC_CLIENTS_MAX) tell which page to gather. */
+bool chronyc_wants_clients(struct bytes request, uint32_t *first, uint32_t *count);
+
+/* Writes the reply and returns its length; 0 if the request gets none (not candm, a reply, too short to be
+ * refused politely). */
+size_t chronyc_answer(struct bytes request, enum chronyc_channel channel,
+                      const struct chronyc_facts *facts, uint8_t out[CHRONYC_MESSAGE_MAX]);
+#endif
