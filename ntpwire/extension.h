@@ -2,10 +2,12 @@
 /* extension.h - what follows the header: extension fields and the MAC (RFC 5905, 7.5, errata 3627;
  * RFC 7822; RFC 8573).
  *
- * Disambiguation in version 4 (RFC 7822, 7.5.1): a remainder of 4 octets is a crypto-NAK (or a MAC of
- * a key id alone), one of 20 or 24 is a MAC; longer ones begin with an extension field, and the last
- * field has at least 28 octets if no MAC follows it. Versions 1 to 3 have no extension fields: all that
- * follows is a MAC, of up to 68 octets (key id and 64 octets of digest). */
+ * Disambiguation in version 4 (RFC 7822, 7.5.1): a remainder of 4 octets, all zero, is a crypto-NAK; one
+ * of 20 or 24 is a MAC, even if it looks like a field; one of 28 or more begins with an extension field,
+ * so a field that no MAC follows has at least 28 octets. Anything else is refused, 4 octets that are not
+ * zero among it: a key id without a digest proves nothing, and chronyd refuses it too. Versions 1 to 3
+ * have no extension fields: all that follows is a crypto-NAK or a MAC of 12 octets (RFC 1119's DES) to
+ * 68 (key id and 64 octets of digest). */
 #ifndef NTPWIRE_EXTENSION_H
 #define NTPWIRE_EXTENSION_H
 #include "ntpwire/bytes.h"
@@ -14,8 +16,11 @@
 #define EXTENSIONS_MAX 16         /* NTS uses up to 11 */
 #define EXTENSION_SIZE_MIN 16     /* RFC 7822 */
 #define EXTENSION_SIZE_MIN_LAST 28
+#define EXTENSION_SIZE_MAX 65532 /* a multiple of 4 that the length can say */
 #define EXTENSION_HEADER_SIZE 4
+#define CRYPTO_NAK_SIZE 4
 #define MAC_SIZE_MIN 20       /* key id and 16 octets */
+#define MAC_SIZE_MIN_V3 12    /* key id and 8 octets */
 #define MAC_SIZE_MAX_V4 24    /* key id and 20 octets */
 #define MAC_SIZE_MAX_V3 68    /* key id and 64 octets */
 
