@@ -31,8 +31,8 @@ bool address_parse(const char *text, uint16_t default_port, struct address *addr
 bool address_split(const char *text, uint16_t default_port, char *host, size_t host_room,
                    uint16_t *port) MUST_CHECK;
 
-/* Writes the address alone (RFC 5952), or with its port as "192.0.2.1:123" / "[2001:db8::1]:123".
- * Always terminated. Returns out. */
+/* Writes the address alone (RFC 5952; "none" without a family), or with its port as "192.0.2.1:123" /
+ * "[2001:db8::1]:123". Always terminated. Returns out. */
 char *address_format(const struct address *address, char out[ADDRESS_TEXT_MAX]);
 char *address_format_port(const struct address *address, char out[ADDRESS_TEXT_MAX]);
 
@@ -44,7 +44,7 @@ bool address_is_wildcard(const struct address *address);
 
 /* The unit that rate limits count: an IPv4 address, or the /64 of an IPv6 one; without port and scope,
  * as one number: never 0, and different between the families (1 << 32 | the IPv4 address; the first 64 bits of
- * an IPv6 address, 2 << 32 where they are all zero). */
+ * an IPv6 address; 2 << 32 for all that begins with 31 zero bits, which is reserved and holds ::1). */
 uint64_t address_client_key(const struct address *address);
 /* The inverse: the IPv4 address, or the IPv6 prefix with a zero host part (::1 for 2 << 32). Port 0. */
 struct address address_from_client_key(uint64_t key);
