@@ -8,29 +8,28 @@
 #include "common/host/clock.h"
 
 #define UDP_BATCH_MAX 64
-#define UDP_PAYLOAD_MAX 2048 /* longer datagrams are cut, and flagged */
+#define UDP_PAYLOAD_MAX 2048 /* of a longer datagram nothing is kept: its payload is empty */
 
 struct udp {
     int fd;
     struct address local; /* as bound, with the port the kernel chose */
-    bool wants_source;    /* bound to a wildcard: answers name the address that was asked */
-    bool is_connected;
+    bool names_source;    /* bound to a wildcard: an answer names the address that was asked */
 };
 
 struct udp_options {
-    struct address local;     /* port 0: the kernel chooses */
-    unsigned group_size;      /* 1: alone; else one of so many sockets that share the port, chosen by source */
-    bool transmit_stamps;     /* udp_send() may ask for them */
-    struct address remote;    /* family NONE: not connected */
+    struct address local;  /* port 0: the kernel chooses */
+    struct address remote; /* connect to it; family NONE: don't */
+    bool in_group;         /* one of several sockets that share the port */
+    bool transmit_stamps;  /* sending may ask for them */
 };
 
-/* A negative errno on failure; *udp is then untouched. The group's sockets are opened one after the other, and the
- * address only joins the group when all are: see udp_group_attach(). */
+/* A negative errno on failure; *udp is then untouched. */
 int udp_open(const struct udp_options *options, struct udp *udp) MUST_CHECK;
 void udp_close(struct udp *udp);
-/* Lets the kernel choose among the group's size sockets by a hash of the source address (or /64): call it once, on
- * any of them. A negative errno where the kernel can't; it then chooses by address and port. */
-int udp_group_attach(const struct udp *udp, unsigned size);
+/* Lets the kernel choose among the group's `size` sockets, in the order of their binding, by a hash of the source
+ * address (IPv6: its /64): call it once, on any of them, when all are bound. A negative errno where the kernel can't;
+ * it then chooses by address and port. */
+int udp_group_attach(const struct udp *udp, unsigned size) MUST_CHECK;
 
 struct udp_batch; /* buffers for UDP_BATCH_MAX datagrams */
 struct udp_batch *udp_batch_create(void); /* NULL if memory is short */
@@ -38,24 +37,25 @@ void udp_batch_destroy(struct udp_batch *batch);
 
 /* Reads what is there, up to UDP_BATCH_MAX datagrams, without waiting. Returns their number, 0 for none, or a
  * negative errno. now receives the clock's reading after them. */
-int udp_receive(struct udp *udp, struct udp_batch *batch, const struct clock *clock,
+int udp_receive(const struct udp *udp, struct udp_batch *batch, const struct clock *clock,
                 struct reading *now) MUST_CHECK;
 /* The datagrams of the last udp_receive(); they live until the next. */
 const struct datagram *udp_batch_datagrams(const struct udp_batch *batch);
 
 /* Queues an answer to datagram number `index` of the batch: to its source, from the address it asked. payload must
  * live until udp_flush(). At most UDP_BATCH_MAX. */
-void udp_reply(struct udp_batch *batch, size_t index, struct bytes payload, bool wants_stamp);
-/* Sends what is queued and empties the queue. What the kernel refuses is dropped, and counted in the return value's
- * absence: it returns the number sent. */
-size_t udp_flush(struct udp *udp, struct udp_batch *batch);
+void udp_reply(const struct udp *udp, struct udp_batch *batch, size_t index, struct bytes payload,
+               bool wants_stamp);
+/* Sends what is queued and empties the queue. Returns how many the kernel took; what it refuses is lost, as a
+ * network would lose it. */
+size_t udp_flush(const struct udp *udp, struct udp_batch *batch);
 
-/* Sends one datagram (to remote, or NULL on a connected socket). 0 or a negative errno. */
-int udp_send(struct udp *udp, const struct address *remote, struct bytes payload,
+/* Sends one datagram (remote is NULL on a connected socket). 0 or a negative errno. */
+int udp_send(const struct udp *udp, const struct address *remote, struct bytes payload,
              bool wants_stamp) MUST_CHECK;
 
-/* Reads one transmit stamp from the error queue; 1, 0 for none left, or a negative errno that an ICMP message left
- * (a connected socket). sent->payload lives in buffer. */
-int udp_read_stamp(struct udp *udp, const struct clock *clock, uint8_t *buffer, size_t room,
+/* Reads one transmit stamp from the error queue; 1, 0 for none left, or the negative errno that an ICMP message
+ * left on a connected socket. sent->payload lives in buffer. */
+int udp_read_stamp(const struct udp *udp, const struct clock *clock, uint8_t *buffer, size_t room,
                    struct sent *sent) MUST_CHECK;
 #endif

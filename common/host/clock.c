@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/host/clock.h"
+#include "common/base/random.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <sys/timex.h>
+#include <time.h>
+#include <uv.h>
+
+#define PAIR_TRIES 3
+#define PAIR_GAP_NS 2000 /* between two readings of the oscillator nobody should have interrupted us */
+#define STAMP_AGE_NS_MAX (10 * NS_PER_S)
+#define PRECISION_READINGS 256
+#define PRECISION_MIN (-30)
+#define PRECISION_MAX (-6)
+#define WANDER_STEP_NS NS_PER_S
+
+/* A random walk of the rate in steps of a second. It is advanced by whoever reads first in a new second. */
+struct wander {
+    uv_mutex_t lock;
+    struct random random;
+    int64_t start_ns; /* of the present step, on the true oscillator */
+    double rate;
+    double gained_ns; /* until the start of the step */
+};
+
+struct clock {
+    struct clock_fault fault;
+    bool is_faulty;
+    int64_t base_ns; /* the oscillator at creation */
+    struct wander *wander;
+};
+
+static int64_t read_ns(clockid_t id)
+{
+    struct timespec now;
+    /* RAW is missing on very old kernels and in some sandboxes; MONOTONIC is the next best. */
+    if (clock_gettime(id, &now) != 0 && clock_gettime(CLOCK_MONOTONIC, &now) != 0) {
+        return 0;
+    }
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+struct clock *clock_create(const struct clock_fault *fault, uint64_t seed)
+{
+    struct clock *clock = calloc(1, sizeof(*clock));
+    if (clock == NULL) {
+        return NULL;
+    }
+    clock->fault = *fault;
+    clock->base_ns = read_ns(CLOCK_MONOTONIC_RAW);
+    clock->is_faulty = fault->offset_ns != 0 || fault->rate_ppm != 0 || fault->wander_ppb != 0;
+    if (fault->wander_ppb != 0) {
+        clock->wander = calloc(1, sizeof(*clock->wander));
+        if (clock->wander == NULL || uv_mutex_init(&clock->wander->lock) != 0) {
+            free(clock->wander);
+            free(clock);
+            return NULL;
+        }
+        random_init_seeded(&clock->wander->random, seed);
+        clock->wander->start_ns = clock->base_ns;
+    }
+    return clock;
+}
+
+void clock_destroy(struct clock *clock)
+{
+    if (clock != NULL && clock->wander != NULL) {
+        uv_mutex_destroy(&clock->wander->lock);
+        free(clock->wander);
+    }
+    free(clock);
+}
+
+/* What the walk has gained at that instant, in nanoseconds, and the rate it has then. */
+static double wander_gain(struct wander *wander, double ppb, int64_t raw_ns, double *rate)
+{
+    uv_mutex_lock(&wander->lock);
+    while (raw_ns - wander->start_ns >= WANDER_STEP_NS) {
+        wander->gained_ns += wander->rate * (double)WANDER_STEP_NS;
+        wander->start_ns += WANDER_STEP_NS;
+        wander->rate += random_normal(&wander->random) * ppb * 1e-9;
+    }
+    double gain = wander->gained_ns + wander->rate * (double)(raw_ns - wander->start_ns);
+    *rate = wander->rate;
+    uv_mutex_unlock(&wander->lock);
+    return gain;
+}
+
+/* How far the faulty oscillator is ahead of the true one at that instant; *rate is its slope. */
+static int64_t fault_gain(const struct clock *clock, int64_t raw_ns, double *rate)
+{
+    *rate = clock->fault.rate_ppm * 1e-6;
+    double gain = *rate * (double)(raw_ns - clock->base_ns);
+    if (clock->wander != NULL) {
+        double wander_rate;
+        gain += wander_gain(clock->wander, clock->fault.wander_ppb, raw_ns, &wander_rate);
+        *rate += wander_rate;
+    }
+    return llround(gain);
+}
+
+struct reading clock_read(const struct clock *clock)
+{
+    int64_t before, after, wall;
+    int tries = 0;
+    /* The system clock is read between two readings of the oscillator, so that the pair is exact to half
+     * their distance; a reading that was interrupted is made again. */
+    do {
+        before = read_ns(CLOCK_MONOTONIC_RAW);
+        wall = read_ns(CLOCK_REALTIME);
+        after = read_ns(CLOCK_MONOTONIC_RAW);
+    } while (after - before > PAIR_GAP_NS && ++tries < PAIR_TRIES);
+
+    int64_t mono = before + (after - before) / 2;
+    if (clock->is_faulty) {
+        double rate;
+        int64_t gain = fault_gain(clock, mono, &rate);
+        mono += gain;
+        wall += clock->fault.offset_ns + gain;
+    }
+    return (struct reading){.mono = {mono}, .wall = {wall}};
+}
+
+struct reading clock_convert(const struct clock *clock, int64_t realtime_ns, struct reading now)
+{
+    int64_t age = now.wall.ns - realtime_ns;
+    if (clock->is_faulty) {
+        double rate;
+        /* The gain belongs to the true oscillator; taking the faulty one's reading for it errs by rate². */
+        int64_t gain = fault_gain(clock, now.mono.ns, &rate);
+        gain = fault_gain(clock, now.mono.ns - gain, &rate);
+        age -= clock->fault.offset_ns + gain;
+        age += llround(rate * (double)age);
+    }
+    /* A stamp from the future, or an old one, means that the clock was set in between: the arrival is then
+     * only known to be before now. */
+    if (age < 0 || age > STAMP_AGE_NS_MAX) {
+        age = 0;
+    }
+    return (struct reading){.mono = {now.mono.ns - age}, .wall = {now.wall.ns - age}};
+}
+
+int8_t clock_precision(void)
+{
+    int64_t smallest = NS_PER_S;
+    int64_t previous = read_ns(CLOCK_REALTIME);
+    for (int i = 0; i < PRECISION_READINGS; i++) {
+        int64_t now = read_ns(CLOCK_REALTIME);
+        if (now > previous && now - previous < smallest) {
+            smallest = now - previous;
+        }
+        previous = now;
+    }
+    int precision = PRECISION_MIN;
+    while (precision < PRECISION_MAX && timestamp_log2_to_ns(precision) < smallest) {
+        precision++;
+    }
+    return (int8_t)precision;
+}
+
+int clock_step(int64_t offset_ns)
+{
+    /* Relative, so that what passes between reading and setting is not lost. */
+    struct timex timex = {.modes = ADJ_SETOFFSET | ADJ_NANO};
+    timex.time.tv_sec = offset_ns / NS_PER_S;
+    timex.time.tv_usec = offset_ns % NS_PER_S;
+    if (timex.time.tv_usec < 0) {
+        timex.time.tv_sec--;
+        timex.time.tv_usec += NS_PER_S;
+    }
+    return adjtimex(&timex) < 0 ? -errno : 0;
+}
+
+int clock_slew(int64_t offset_ns)
+{
+    int64_t offset_us = (offset_ns + (offset_ns < 0 ? -500 : 500)) / NS_PER_US;
+    struct timeval delta = {.tv_sec = offset_us / 1000000, .tv_usec = offset_us % 1000000};
+    return adjtime(&delta, NULL) != 0 ? -errno : 0;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/host/udp.h"
+#include "common/host/socket_address.h"
+#include "common/host/udp_stamp.h"
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <linux/filter.h>
+#include <linux/net_tstamp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef SO_ATTACH_REUSEPORT_CBPF
+#define SO_ATTACH_REUSEPORT_CBPF 51
+#endif
+#ifndef SO_SELECT_ERR_QUEUE
+#define SO_SELECT_ERR_QUEUE 45
+#endif
+
+static void set_option(int fd, int level, int name, int value)
+{
+    /* Whatever is refused here is done without: stamps are the daemon's then, answers leave from the address
+     * that the route prefers. */
+    (void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+static void set_options(int fd, const struct udp_options *options)
+{
+    int stamping = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, stamping);
+    if (options->transmit_stamps) {
+        /* A stamp that waits in the error queue alone looks like an error to libuv; as "priority" it does not. */
+        set_option(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, 1);
+    }
+    if (options->in_group) {
+        set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    }
+    if (address_is_wildcard(&options->local)) {
+        if (options->local.family == ADDRESS_IPV4) {
+            set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+        } else {
+            set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+        }
+    }
+}
+
+static int bind_and_connect(int fd, const struct udp_options *options)
+{
+    union socket_address socket_address;
+    socklen_t size = socket_address_make(&options->local, &socket_address);
+    if (bind(fd, &socket_address.generic, size) != 0) {
+        return -errno;
+    }
+    if (options->remote.family == ADDRESS_NONE) {
+        return 0;
+    }
+    size = socket_address_make(&options->remote, &socket_address);
+    return connect(fd, &socket_address.generic, size) != 0 ? -errno : 0;
+}
+
+int udp_open(const struct udp_options *options, struct udp *udp)
+{
+    int family = options->local.family == ADDRESS_IPV4 ? AF_INET : AF_INET6;
+    int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
+    if (fd < 0) {
+        return -errno;
+    }
+    /* A wildcard of one family must not take the other's port too. */
+    if (family == AF_INET6) {
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    }
+    set_options(fd, options);
+    int status = bind_and_connect(fd, options);
+    if (status != 0) {
+        close(fd);
+        return status;
+    }
+
+    union socket_address bound;
+    socklen_t size = sizeof(bound);
+    struct address local = options->local;
+    if (getsockname(fd, &bound.generic, &size) == 0) {
+        local = socket_address_read(&bound);
+    }
+    *udp = (struct udp){
+        .fd = fd, .local = local, .names_source = address_is_wildcard(&options->local)};
+    return 0;
+}
+
+void udp_close(struct udp *udp)
+{
+    if (udp->fd >= 0) {
+        close(udp->fd);
+        udp->fd = -1;
+    }
+}
+
+/* The network header, seen from the payload where the filter's data begins. */
+#define IPV4_SOURCE ((uint32_t)SKF_NET_OFF + 12)
+#define IPV6_SOURCE ((uint32_t)SKF_NET_OFF + 8)
+#define GOLDEN 0x9E3779B1u
+
+int udp_group_attach(const struct udp *udp, unsigned size)
+{
+    assert(size > 0);
+    struct sock_filter ipv4[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, IPV4_SOURCE),
+        BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, GOLDEN),
+        BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16),
+        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, size),
+        BPF_STMT(BPF_RET | BPF_A, 0),
+    };
+    /* The upper 64 bits: what rate limits count as one client. */
+    struct sock_filter ipv6[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, IPV6_SOURCE + 4),
+        BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, GOLDEN),
+        BPF_STMT(BPF_MISC | BPF_TAX, 0),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, IPV6_SOURCE),
+        BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0),
+        BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, GOLDEN),
+        BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16),
+        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, size),
+        BPF_STMT(BPF_RET | BPF_A, 0),
+    };
+    struct sock_fprog program = {.len = sizeof(ipv6) / sizeof(ipv6[0]), .filter = ipv6};
+    if (udp->local.family == ADDRESS_IPV4) {
+        program = (struct sock_fprog){.len = sizeof(ipv4) / sizeof(ipv4[0]), .filter = ipv4};
+    }
+    int status = setsockopt(udp->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program));
+    return status != 0 ? -errno : 0;
+}
+
+int udp_send(const struct udp *udp, const struct address *remote, struct bytes payload,
+             bool wants_stamp)
+{
+    union socket_address name;
+    union udp_control control;
+    struct iovec vector = {.iov_base = (void *)(uintptr_t)payload.data, .iov_len = payload.size};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    if (remote != NULL) {
+        message.msg_namelen = socket_address_make(remote, &name);
+        message.msg_name = &name;
+    }
+    if (wants_stamp) {
+        message.msg_control = &control;
+        message.msg_controllen = udp_stamp_request(control.octets);
+    }
+    ssize_t size;
+    do {
+        size = sendmsg(udp->fd, &message, MSG_NOSIGNAL);
+    } while (size < 0 && errno == EINTR);
+    return size < 0 ? -errno : 0;
+}
+
+int udp_read_stamp(const struct udp *udp, const struct clock *clock, uint8_t *buffer, size_t room,
+                   struct sent *sent)
+{
+    for (;;) {
+        union udp_control control;
+        struct iovec vector = {.iov_base = buffer, .iov_len = room};
+        struct msghdr message = {.msg_iov = &vector,
+                                 .msg_iovlen = 1,
+                                 .msg_control = &control,
+                                 .msg_controllen = sizeof(control)};
+        ssize_t size = recvmsg(udp->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+        if (size < 0) {
+            /* No stamp is left. An ICMP message waits as the socket's error. */
+            int error = 0;
+            socklen_t error_size = sizeof(error);
+            (void)getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &error, &error_size);
+            return -error;
+        }
+        struct udp_ancillary ancillary = udp_ancillary_read(&message);
+        if (ancillary.stamp != STAMP_DAEMON) {
+            *sent = (struct sent){.stamp = ancillary.stamp,
+                                  .at = clock_convert(clock, ancillary.realtime_ns, clock_read(clock)),
+                                  .payload = bytes_make(buffer, (size_t)size)};
+            return 1;
+        }
+    }
+}

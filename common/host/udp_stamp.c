@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/host/udp_stamp.h"
+#include "common/host/socket_address.h"
+#include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
+#include <string.h>
+#include <time.h>
+
+/* glibc's <linux/errqueue.h> needs <time.h> first for this struct; its layout is the kernel's. */
+struct stamping {
+    struct timespec software, unused, hardware;
+};
+
+static void read_stamping(const struct cmsghdr *header, struct udp_ancillary *ancillary)
+{
+    struct stamping stamping;
+    if (header->cmsg_len < CMSG_LEN(sizeof(stamping))) {
+        return;
+    }
+    memcpy(&stamping, CMSG_DATA(header), sizeof(stamping));
+    if (stamping.software.tv_sec != 0) {
+        ancillary->stamp = STAMP_KERNEL;
+        ancillary->realtime_ns =
+            (int64_t)stamping.software.tv_sec * NS_PER_S + stamping.software.tv_nsec;
+    }
+}
+
+struct udp_ancillary udp_ancillary_read(struct msghdr *message)
+{
+    struct udp_ancillary ancillary = {.stamp = STAMP_DAEMON};
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL;
+         header = CMSG_NXTHDR(message, header)) {
+        if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPING) {
+            read_stamping(header, &ancillary);
+        } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+            memcpy(&info, CMSG_DATA(header), sizeof(info));
+            /* spec_dst is ours even where the datagram went to a broadcast address. */
+            ancillary.asked = socket_address_from_ipv4(&info.ipi_spec_dst, 0);
+            ancillary.interface = (uint32_t)info.ipi_ifindex;
+        } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(header), sizeof(info));
+            ancillary.asked = socket_address_from_ipv6(&info.ipi6_addr, 0);
+            ancillary.interface = info.ipi6_ifindex;
+        }
+    }
+    return ancillary;
+}
+
+static size_t append(uint8_t *control, int level, int type, const void *data, size_t size)
+{
+    struct cmsghdr header = {.cmsg_len = CMSG_LEN(size), .cmsg_level = level, .cmsg_type = type};
+    memcpy(control, &header, sizeof(header));
+    memcpy(control + CMSG_LEN(0), data, size);
+    return CMSG_SPACE(size);
+}
+
+size_t udp_stamp_request(uint8_t *control)
+{
+    uint32_t flags = SOF_TIMESTAMPING_TX_SOFTWARE;
+    return append(control, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags));
+}
+
+size_t udp_source_request(uint8_t *control, const struct address *source, uint32_t interface)
+{
+    if (source->family == ADDRESS_IPV4) {
+        /* No interface: the route decides, as it does for every other service of the host. */
+        struct in_pktinfo info = {.ipi_ifindex = 0};
+        memcpy(&info.ipi_spec_dst, source->octets, 4);
+        return append(control, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+    }
+    struct in6_pktinfo info = {.ipi6_ifindex = 0};
+    memcpy(&info.ipi6_addr, source->octets, 16);
+    /* A link-local source means nothing without its link. */
+    if (source->octets[0] == 0xFE && (source->octets[1] & 0xC0) == 0x80) {
+        info.ipi6_ifindex = interface;
+    }
+    return append(control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+}
