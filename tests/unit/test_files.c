@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -240,6 +241,8 @@ static void root_becomes_a_user(void)
         pid_t child = fork();
         if (child == 0) {
             char error[PRIVILEGE_ERROR_MAX];
+            const gid_t groups[] = {54322, 54323};
+            CHILD_CHECK(setgroups(2, groups) == 0);
             CHILD_CHECK(privilege_drop("54321", keep_time, error));
             CHILD_CHECK(error[0] == 0);
             CHILD_CHECK(geteuid() == 54321 && getuid() == 54321 && getegid() == 54321);
