@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/sync/selection.h"
+#include <stdlib.h>
+
+struct edge {
+    int64_t at_ns;
+    bool is_end;
+};
+
+size_t selection_faults_max(size_t total)
+{
+    return total == 0 ? 0 : (total - 1) / 2;
+}
+
+/* Intervals are closed: where one begins as another ends, they share that point. */
+static int compare_edges(const void *left, const void *right)
+{
+    const struct edge *a = left;
+    const struct edge *b = right;
+    if (a->at_ns != b->at_ns) {
+        return a->at_ns < b->at_ns ? -1 : 1;
+    }
+    return (int)a->is_end - (int)b->is_end;
+}
+
+/* Sweeps over the edges; the first point and the last that `needed` intervals cover, and whether
+ * the cover breaks off in between. */
+static bool intersect(const struct edge *edges, size_t count, size_t needed,
+                      struct selection *selection)
+{
+    size_t depth = 0;
+    size_t stretches = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!edges[i].is_end) {
+            depth++;
+            if (depth == needed) {
+                stretches++;
+                if (stretches == 1) {
+                    selection->agreed.earliest_ns = edges[i].at_ns;
+                }
+            }
+        } else {
+            if (depth == needed) {
+                selection->agreed.latest_ns = edges[i].at_ns;
+            }
+            depth--;
+        }
+    }
+    selection->is_split = stretches > 1;
+    return stretches > 0;
+}
+
+/* RFC 5905, 11.2.3: a source counts by the inverse of its distance. The mean is taken relative to
+ * the first offset, so that large ones lose no nanoseconds in the floating point. */
+static int64_t combine(const struct selection_candidate *candidates, size_t count,
+                       const struct selection *selection)
+{
+    double sum = 0;
+    double weights = 0;
+    int64_t origin_ns = selection->agreed.earliest_ns;
+    for (size_t i = 0; i < count; i++) {
+        if (selection->is_outside[i]) {
+            continue;
+        }
+        const struct interval *interval = &candidates[i].interval;
+        double width = (double)interval->latest_ns - (double)interval->earliest_ns;
+        double weight = 1 / (width < 1 ? 1 : width);
+        sum += weight * ((double)candidates[i].offset_ns - (double)origin_ns);
+        weights += weight;
+    }
+    double mean_ns = weights > 0 ? sum / weights : 0;
+    double room_ns = (double)selection->agreed.latest_ns - (double)origin_ns;
+    if (mean_ns <= 0) {
+        return selection->agreed.earliest_ns;
+    }
+    if (mean_ns >= room_ns) {
+        return selection->agreed.latest_ns;
+    }
+    return (int64_t)((uint64_t)origin_ns + (uint64_t)mean_ns);
+}
+
+void selection_run(const struct selection_candidate *candidates, size_t count, size_t total,
+                   size_t faults, struct selection *selection)
+{
+    assert(count <= total);
+    assert(total <= SELECTION_MAX);
+    assert(faults <= selection_faults_max(total));
+
+    struct edge edges[2 * SELECTION_MAX];
+    for (size_t i = 0; i < count; i++) {
+        assert(candidates[i].interval.earliest_ns <= candidates[i].interval.latest_ns);
+        edges[2 * i] = (struct edge){.at_ns = candidates[i].interval.earliest_ns, .is_end = false};
+        edges[2 * i + 1] = (struct edge){.at_ns = candidates[i].interval.latest_ns, .is_end = true};
+    }
+    qsort(edges, 2 * count, sizeof(edges[0]), compare_edges);
+
+    *selection = (struct selection){.total = total, .faults = faults};
+    struct selection found = *selection;
+    selection->has_agreement = total > 0 && intersect(edges, 2 * count, total - faults, &found);
+    if (selection->has_agreement) {
+        selection->agreed = found.agreed;
+        selection->is_split = found.is_split;
+    }
+    for (size_t i = 0; i < count; i++) {
+        selection->is_outside[i] = !selection->has_agreement ||
+                                   !interval_overlaps(candidates[i].interval, selection->agreed);
+        selection->truechimers += !selection->is_outside[i];
+    }
+    if (selection->has_agreement) {
+        selection->offset_ns = combine(candidates, count, selection);
+    }
+}
