@@ -5,7 +5,7 @@
 #define SERVER_ACCESS_H
 #include "common/base/address.h"
 
-#define ACCESS_RULES_MAX 4096 /* about 12 bytes a bit of distinct prefix */
+#define ACCESS_RULES_MAX 4096 /* of 64 octets at most */
 
 struct access;
 

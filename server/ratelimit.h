@@ -33,7 +33,7 @@ struct ratelimit_client {
 
 struct ratelimit;
 
-/* clients_max is rounded up to a power of two, between 64 and 2^24; 32 bytes each, touched as clients come.
+/* clients_max is rounded up to a power of two, between 64 and 2^24; 34 bytes each, touched as clients come.
  * seed keys the hash, so that nobody can choose addresses that collide. NULL if memory is short. */
 struct ratelimit *ratelimit_create(const struct ratelimit_options *options, size_t clients_max,
                                    uint64_t seed);
@@ -41,8 +41,9 @@ void ratelimit_destroy(struct ratelimit *ratelimit);
 void ratelimit_configure(struct ratelimit *ratelimit, const struct ratelimit_options *options);
 
 /* Asks the processor to fetch what ratelimit_check() of the same key will read: call it for a whole batch
- * first. */
+ * first. _entry() does the second half, once the first has arrived: call it a few requests ahead. */
 void ratelimit_prefetch(const struct ratelimit *ratelimit, uint64_t key);
+void ratelimit_prefetch_entry(const struct ratelimit *ratelimit, uint64_t key);
 /* Counts a request. random decides leaks and kisses. */
 enum ratelimit_verdict ratelimit_check(struct ratelimit *ratelimit, uint64_t key, struct mono now,
                                        struct random *random);
