@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+# check.sh - ./bootstrap check: every test there is, the time of each part, and one line of figures at the end. Read in
+# by bootstrap, whose functions it uses.
+
+passed=0
+failed=0
+skipped=0
+
+# count FOLDER: adds the verdicts of the tests that ran in it, and shows what failed and what was left out.
+count() {
+    part_passed=0
+    part_failed=0
+    part_skipped=0
+    for results in $(cd "$tree/$1" && find tests -name '*.trs' | sort); do
+        for verdict in $(sed -n 's/^:test-result: *\([A-Z]*\).*/\1/p' "$tree/$1/$results"); do
+            case $verdict in
+            PASS | XFAIL) part_passed=$((part_passed + 1)) ;;
+            SKIP)
+                part_skipped=$((part_skipped + 1))
+                say "  skipped: ${results%.trs}: $(tail -n 1 "$tree/$1/${results%.trs}.log")"
+                ;;
+            *)
+                part_failed=$((part_failed + 1))
+                say "  FAILED: ${results%.trs}, in $1/; the end of what it said:"
+                tail -n 40 "$tree/$1/${results%.trs}.log" | sed 's/^/    /'
+                ;;
+            esac
+        done
+    done
+}
+
+# conclude WHAT SECONDS: adds up, and says how the part went.
+conclude() {
+    passed=$((passed + part_passed))
+    failed=$((failed + part_failed))
+    skipped=$((skipped + part_skipped))
+    say "$1: $part_passed passed, $part_failed failed, $part_skipped skipped in $2 s"
+}
+
+# built WHAT FOLDER TARGETS OPTIONS...: builds, and says how long it took. Nothing can be tested in what does not build.
+built() {
+    what=$1
+    shift
+    begun=$(now_s)
+    build_in "$@"
+    say "$what: built in $(($(now_s) - begun)) s"
+}
+
+# tested WHAT FOLDER: make check there. A make that fails although no test did counts as one failure.
+tested() {
+    begun=$(now_s)
+    cd "$tree/$2"
+    find tests -name '*.trs' -exec rm -f {} +
+    make_status=0
+    make -s -k -j"$jobs" check >bootstrap-check.log 2>&1 </dev/null || make_status=$?
+    count "$2"
+    if [ "$make_status" -ne 0 ] && [ "$part_failed" -eq 0 ]; then
+        tail -n 40 bootstrap-check.log
+        say "  FAILED: make check in $2/ ended with exit code $make_status; its last lines stand above"
+        part_failed=1
+    fi
+    conclude "$1" "$(($(now_s) - begun))"
+}
+
+# fuzzed FOLDER: configures it and makes fuzz-smoke there; each target counts as one test.
+fuzzed() {
+    begun=$(now_s)
+    configure_in "$1" --enable-fuzzing CC=clang
+    find tests -name '*.trs' -exec rm -f {} +
+    make_status=0
+    make -s -j"$jobs" fuzz-smoke >bootstrap-fuzz.log 2>&1 </dev/null || make_status=$?
+    count "$1"
+    if [ "$make_status" -ne 0 ] && [ "$part_failed" -eq 0 ]; then
+        tail -n 40 bootstrap-fuzz.log
+        say "  FAILED: make fuzz-smoke ended with exit code $make_status; its last lines stand above"
+        part_failed=1
+    fi
+    conclude "fuzzing" "$(($(now_s) - begun))"
+}
+
+check() {
+    fast=
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --fast) fast=yes ;;
+        *) bad_usage "check takes --fast, not '$1'" ;;
+        esac
+        shift
+    done
+    check_begun=$(now_s)
+    if [ -n "$fast" ]; then
+        need fast
+    else
+        need check
+    fi
+    built "plain build" build all
+    tested "make check" build
+    if [ -z "$fast" ]; then
+        built "sanitized build" build-sanitized all --enable-sanitizers
+        tested "make check with ASan and UBSan" build-sanitized
+        fuzzed build-fuzz
+    fi
+    say "everything: $(($(now_s) - check_begun)) s"
+    say "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
