@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/host/local_socket.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int new_socket(void)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Makes way at the path: 0 if nothing is there any more. */
+static int remove_stale(const struct sockaddr_un *name)
+{
+    struct stat status;
+    if (lstat(name->sun_path, &status) != 0) {
+        return errno == ENOENT ? 0 : -errno;
+    }
+    if (!S_ISSOCK(status.st_mode)) {
+        return -EEXIST;
+    }
+    int fd = new_socket();
+    if (fd < 0) {
+        return fd;
+    }
+    bool is_answered = connect(fd, (const struct sockaddr *)name, sizeof(*name)) == 0;
+    close(fd);
+    if (is_answered) {
+        return -EADDRINUSE;
+    }
+    return unlink(name->sun_path) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+int local_socket_open(const char *path, unsigned mode, struct local_socket *socket)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length >= sizeof(name.sun_path)) {
+        return -ENAMETOOLONG;
+    }
+    memcpy(name.sun_path, path, length + 1);
+
+    int status = remove_stale(&name);
+    if (status != 0) {
+        return status;
+    }
+    int fd = new_socket();
+    if (fd < 0) {
+        return fd;
+    }
+    /* The mode is set on the descriptor before the path exists, so that there is no moment of wider rights. */
+    (void)fchmod(fd, mode);
+    if (bind(fd, (const struct sockaddr *)&name, sizeof(name)) != 0) {
+        status = -errno;
+        close(fd);
+        return status;
+    }
+    (void)chmod(path, mode);
+    *socket = (struct local_socket){.fd = fd};
+    memcpy(socket->path, path, length + 1);
+    return 0;
+}
+
+void local_socket_close(struct local_socket *socket)
+{
+    if (socket->fd >= 0) {
+        close(socket->fd);
+        (void)unlink(socket->path);
+        socket->fd = -1;
+    }
+}
+
+int local_socket_receive(struct local_socket *socket, uint8_t *buffer, size_t room)
+{
+    struct sockaddr_un name;
+    socklen_t name_size = sizeof(name);
+    ssize_t size = recvfrom(socket->fd, buffer, room, MSG_DONTWAIT, (struct sockaddr *)&name,
+                            &name_size);
+    if (size < 0) {
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
+    }
+    socket->peer_size = 0;
+    if (name_size > sizeof(sa_family_t) && name_size <= sizeof(socket->peer)) {
+        memcpy(socket->peer, &name, name_size);
+        socket->peer_size = name_size;
+    }
+    return (int)size;
+}
+
+void local_socket_answer(const struct local_socket *socket, struct bytes payload)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    if (socket->peer_size == 0) {
+        return;
+    }
+    memcpy(&name, socket->peer, socket->peer_size);
+    /* Whoever went away, or does not read, gets nothing. */
+    (void)sendto(socket->fd, payload.data, payload.size, MSG_DONTWAIT | MSG_NOSIGNAL,
+                 (const struct sockaddr *)&name, socket->peer_size);
+}

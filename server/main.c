@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* chimed: the arguments. */
+#include "common/host/log.h"
+#include "config.h"
+#include "server/daemon.h"
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXIT_USAGE 2
+
+static const char *const help =
+    "Usage: chimed [--config FILE] [--check]\n"
+    "Serves time to NTP clients (RFC 5905), in the foreground.\n"
+    "\n"
+    "  -c, --config FILE    read the configuration from FILE; without it an embedded default\n"
+    "                       is used, which serves on port 11123 and needs no root\n"
+    "      --check          read the configuration, explain every mistake, and exit\n"
+    "      --print-default  print the embedded default configuration, and exit\n"
+    "      --version        print the version, and exit\n"
+    "  -h, --help           print this help, and exit\n"
+    "\n"
+    "Signals: SIGHUP reads FILE again (with a mistake in it nothing changes), SIGTERM and SIGINT end.\n"
+    "Exit status: 0 ended by a signal or --check found no mistake, 1 failure,\n"
+    "2 usage or configuration. See chimed(8) and chimed.conf(5).\n";
+
+struct arguments {
+    const char *config;
+    bool check;
+};
+
+static void complain(void *context, const char *sentence)
+{
+    (void)context;
+    fprintf(stderr, "%s\n", sentence);
+}
+
+/* Exits for what asks only for a text, or on a mistake. */
+static struct arguments parse_arguments(int argc, char **argv)
+{
+    enum { OPTION_CHECK = 256, OPTION_PRINT_DEFAULT, OPTION_VERSION };
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"check", no_argument, NULL, OPTION_CHECK},
+                                            {"print-default", no_argument, NULL, OPTION_PRINT_DEFAULT},
+                                            {"version", no_argument, NULL, OPTION_VERSION},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    struct arguments arguments = {.config = NULL};
+    for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            arguments.config = optarg;
+            break;
+        case OPTION_CHECK:
+            arguments.check = true;
+            break;
+        case OPTION_PRINT_DEFAULT:
+            fputs(config_default_text(), stdout);
+            exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        case OPTION_VERSION:
+            puts("chimed (" PACKAGE_NAME ") " PACKAGE_VERSION);
+            exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        case 'h':
+            fputs(help, stdout);
+            exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        default:
+            fputs("chimed: see chimed --help\n", stderr);
+            exit(EXIT_USAGE);
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "chimed: '%s' is not expected: only options are; see chimed --help\n",
+                argv[optind]);
+        exit(EXIT_USAGE);
+    }
+    return arguments;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = parse_arguments(argc, argv);
+    log_open("chimed", false, LOG_LEVEL_NOTICE);
+    struct setup *setup = setup_load(arguments.config, complain, NULL);
+    if (setup == NULL) {
+        return EXIT_USAGE;
+    }
+    if (arguments.check) {
+        printf("%s: no mistake found\n",
+               arguments.config != NULL ? arguments.config : "embedded default");
+        setup_destroy(setup);
+        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    }
+    log_open("chimed", setup->config.log.target == CONFIG_LOG_SYSLOG,
+             (enum log_level)setup->config.log.level);
+    return daemon_run(setup, arguments.config);
+}

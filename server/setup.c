@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/setup.h"
+#include "common/host/files.h"
+#include "common/host/log.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_SIZE_MAX (4 * 1024 * 1024)
+#define SENTENCE_MAX (CONFIG_PATH_MAX + KEYRING_ERROR_MAX + 256)
+
+struct listener {
+    void (*complain)(void *context, const char *sentence);
+    void *context;
+};
+
+static void complain(const struct listener *listener, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void complain(const struct listener *listener, const char *format, ...)
+{
+    char sentence[SENTENCE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof(sentence), format, arguments);
+    va_end(arguments);
+    listener->complain(listener->context, sentence);
+}
+
+static const char *advice(int error)
+{
+    switch (error) {
+    case EACCES:
+        return "let the user that chimed runs as read it";
+    case ENOENT:
+        return "check the path";
+    case EFBIG:
+        return "a text of at most 4 MiB is expected";
+    case EINVAL:
+        return "a text without zero octets is expected";
+    case EISDIR:
+        return "a file is expected";
+    default:
+        return "check the file";
+    }
+}
+
+static char *read_text(const char *path, const char *what, const struct listener *listener)
+{
+    char *text;
+    int status = files_read_text(path, FILE_SIZE_MAX, &text);
+    if (status != 0) {
+        complain(listener, "%s: can't read the %s: %s; %s", path, what, strerror(-status),
+                 advice(-status));
+        return NULL;
+    }
+    return text;
+}
+
+static bool load_config(struct setup *setup, const char *path, const struct listener *listener)
+{
+    if (path == NULL) {
+        return config_parse(config_default_text(), "embedded default", &setup->config,
+                            listener->complain, listener->context);
+    }
+    char *text = read_text(path, "configuration", listener);
+    if (text == NULL) {
+        return false;
+    }
+    bool ok = config_parse(text, path, &setup->config, listener->complain, listener->context);
+    free(text);
+    return ok;
+}
+
+static bool load_keys(struct setup *setup, const struct listener *listener)
+{
+    const char *path = setup->config.keys.file;
+    char error[KEYRING_ERROR_MAX];
+    bool is_private;
+    if (path[0] == '\0') {
+        return true;
+    }
+    char *text = read_text(path, "keys file", listener);
+    if (text == NULL) {
+        return false;
+    }
+    bool ok = keyring_parse(text, &setup->keyring, error);
+    memset(text, 0, strlen(text));
+    free(text);
+    if (!ok) {
+        complain(listener, "%s: %s", path, error);
+    } else if (files_is_private(path, &is_private) == 0 && !is_private) {
+        log_message(LOG_LEVEL_WARNING, "%s: everybody can read these keys; use: chmod o= %s", path,
+                    path);
+    }
+    return ok;
+}
+
+static struct access *build_access(const struct config_access *rules, const struct listener *listener)
+{
+    struct access *access = access_create(rules->default_allow);
+    for (size_t i = 0; access != NULL && i < rules->count; i++) {
+        if (!access_add(access, &rules->items[i].prefix, rules->items[i].allow)) {
+            complain(listener, "too many allow and deny rules: at most %d are accepted",
+                     ACCESS_RULES_MAX);
+            access_destroy(access);
+            return NULL;
+        }
+    }
+    return access;
+}
+
+struct setup *setup_load(const char *path, void (*complain_to)(void *context, const char *sentence),
+                         void *context)
+{
+    struct listener listener = {.complain = complain_to, .context = context};
+    struct setup *setup = calloc(1, sizeof(*setup));
+    if (setup == NULL) {
+        complain(&listener, "out of memory while reading the configuration");
+        return NULL;
+    }
+    if (!load_config(setup, path, &listener)) {
+        free(setup);
+        return NULL;
+    }
+    if (load_keys(setup, &listener)) {
+        setup->access = build_access(&setup->config.server.access, &listener);
+        setup->chronyc_access = build_access(&setup->config.control.chronyc_access, &listener);
+        if (setup->access != NULL && setup->chronyc_access != NULL) {
+            return setup;
+        }
+    }
+    setup_destroy(setup);
+    return NULL;
+}
+
+void setup_destroy(struct setup *setup)
+{
+    if (setup == NULL) {
+        return;
+    }
+    if (setup->access != NULL) {
+        access_destroy(setup->access);
+    }
+    if (setup->chronyc_access != NULL) {
+        access_destroy(setup->chronyc_access);
+    }
+    keyring_clear(&setup->keyring);
+    config_clear(&setup->config);
+    free(setup);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/station.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct station {
+    struct worker *worker;
+    struct server *server;
+    size_t count;
+    struct server_reply replies[SERVER_BATCH_MAX];
+    struct worker_reply outgoing[SERVER_BATCH_MAX];
+};
+
+static_assert(SERVER_BATCH_MAX >= UDP_BATCH_MAX, "a worker hands over whole batches");
+
+static size_t on_answer(void *context, const struct datagram *datagrams, size_t count,
+                        struct reading now)
+{
+    struct station *station = context;
+    station->count = server_answer(station->server, datagrams, count, now, station->replies);
+    return station->count;
+}
+
+static void on_seal(void *context, struct reading now, int64_t gap_ns,
+                    const struct worker_reply **replies)
+{
+    struct station *station = context;
+    server_seal(station->server, station->replies, station->count, now, gap_ns);
+    for (size_t i = 0; i < station->count; i++) {
+        const struct server_reply *reply = &station->replies[i];
+        station->outgoing[i] = (struct worker_reply){.request = reply->request,
+                                                     .wants_stamp = reply->wants_stamp,
+                                                     .payload = bytes_make(reply->payload, reply->size)};
+    }
+    *replies = station->outgoing;
+}
+
+static void on_sent(void *context, const struct sent *sent)
+{
+    struct station *station = context;
+    server_sent(station->server, sent);
+}
+
+struct station *station_create(const struct server_options *options, struct udp *sockets, size_t count,
+                               const struct clock *clock, uv_loop_t *loop,
+                               char error[KEYRING_ERROR_MAX])
+{
+    snprintf(error, KEYRING_ERROR_MAX, "out of memory");
+    struct station *station = calloc(1, sizeof(*station));
+    if (station == NULL) {
+        return NULL;
+    }
+    station->server = server_create(options, error);
+    if (station->server == NULL) {
+        free(station);
+        return NULL;
+    }
+    struct worker_handler handler = {
+        .context = station, .answer = on_answer, .seal = on_seal, .sent = on_sent};
+    station->worker = worker_create(sockets, count, &handler, clock, loop);
+    if (station->worker == NULL) {
+        server_destroy(station->server);
+        free(station);
+        return NULL;
+    }
+    return station;
+}
+
+int station_start(struct station *station)
+{
+    return worker_start(station->worker);
+}
+
+void station_destroy(struct station *station)
+{
+    /* From here on the handler is not called any more. */
+    worker_destroy(station->worker);
+    server_destroy(station->server);
+    free(station);
+}
+
+void station_publish(struct station *station, const struct sync_state *state)
+{
+    worker_lock(station->worker);
+    server_publish(station->server, state);
+    worker_unlock(station->worker);
+}
+
+bool station_configure(struct station *station, const struct server_options *options,
+                       char error[KEYRING_ERROR_MAX])
+{
+    worker_lock(station->worker);
+    bool ok = server_configure(station->server, options, error);
+    worker_unlock(station->worker);
+    return ok;
+}
+
+static void add_counters(struct server_counters *sum, const struct server_counters *counters)
+{
+    sum->received += counters->received;
+    sum->answered += counters->answered;
+    sum->kissed += counters->kissed;
+    for (size_t i = 0; i < RESPONDER_VERDICTS; i++) {
+        sum->verdicts[i] += counters->verdicts[i];
+    }
+    sum->authentic += counters->authentic;
+    sum->crypto_naks += counters->crypto_naks;
+    sum->interleaved += counters->interleaved;
+    for (size_t i = 0; i < sizeof(sum->stamps_rx) / sizeof(sum->stamps_rx[0]); i++) {
+        sum->stamps_rx[i] += counters->stamps_rx[i];
+        sum->stamps_tx[i] += counters->stamps_tx[i];
+    }
+}
+
+void station_add_counters(struct station *station, struct server_counters *sum)
+{
+    worker_lock(station->worker);
+    add_counters(sum, server_counters(station->server));
+    worker_unlock(station->worker);
+}
+
+size_t station_clients(struct station *station, size_t *slots)
+{
+    worker_lock(station->worker);
+    size_t count = ratelimit_count(server_clients(station->server));
+    *slots = ratelimit_slots(server_clients(station->server));
+    worker_unlock(station->worker);
+    return count;
+}
+
+size_t station_list(struct station *station, size_t first, struct mono now,
+                    struct ratelimit_client *clients, size_t room, size_t *next)
+{
+    worker_lock(station->worker);
+    size_t count = ratelimit_list(server_clients(station->server), first, now, clients, room, next);
+    worker_unlock(station->worker);
+    return count;
+}

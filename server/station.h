@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* station.h - one worker with the server engine that answers on it. */
+#ifndef SERVER_STATION_H
+#define SERVER_STATION_H
+#include "common/host/worker.h"
+#include "server/server.h"
+
+struct station;
+
+/* Takes over the sockets. loop: NULL for a thread of its own. NULL on failure; error says why. */
+struct station *station_create(const struct server_options *options, struct udp *sockets, size_t count,
+                               const struct clock *clock, uv_loop_t *loop,
+                               char error[KEYRING_ERROR_MAX]);
+int station_start(struct station *station) MUST_CHECK;
+/* With a loop of the caller's, that loop must run once more before the station is freed by station_destroy()'s
+ * second half: see worker_destroy(). */
+void station_destroy(struct station *station);
+
+/* These may be called from the main loop at any time. */
+void station_publish(struct station *station, const struct sync_state *state);
+bool station_configure(struct station *station, const struct server_options *options,
+                       char error[KEYRING_ERROR_MAX]) MUST_CHECK;
+/* Adds this station's counts to *sum. */
+void station_add_counters(struct station *station, struct server_counters *sum);
+/* Clients held, and the indices by which they can be listed. */
+size_t station_clients(struct station *station, size_t *slots);
+/* As ratelimit_list(). */
+size_t station_list(struct station *station, size_t first, struct mono now,
+                    struct ratelimit_client *clients, size_t room, size_t *next);
+#endif

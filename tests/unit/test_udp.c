@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/host/udp.h"
+#include "tests/unit/unit.h"
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#define WAIT_MS 5000
+#define PORTS 16
+#define GROUP 4
+
+static const struct clock_fault no_fault;
+
+static struct address address_of(const char *text)
+{
+    struct address address = {.family = ADDRESS_NONE};
+    CU_ASSERT_FATAL(address_parse(text, 0, &address));
+    return address;
+}
+
+static struct udp open_at(const char *local)
+{
+    struct udp udp;
+    struct udp_options options = {.local = address_of(local), .transmit_stamps = true};
+    CU_ASSERT_EQUAL_FATAL(udp_open(&options, &udp), 0);
+    return udp;
+}
+
+/* Waits for what the kernel promised, without guessing how long it takes. */
+static bool wait_for(const struct udp *udp, short events)
+{
+    struct pollfd item = {.fd = udp->fd, .events = events};
+    return poll(&item, 1, WAIT_MS) == 1;
+}
+
+static void send_text(const struct udp *from, const struct address *to, const char *text)
+{
+    CU_ASSERT_EQUAL(udp_send(from, to, bytes_make(text, strlen(text)), false), 0);
+}
+
+static void test_datagram_arrives_with_its_facts(void)
+{
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp_batch *batch = udp_batch_create();
+    struct udp a = open_at("127.0.0.1"), b = open_at("127.0.0.1");
+    struct reading before = clock_read(clock), now;
+    send_text(&a, &b.local, "hello");
+    CU_ASSERT(wait_for(&b, POLLIN));
+    CU_ASSERT_EQUAL_FATAL(udp_receive(&b, batch, clock, &now), 1);
+    const struct datagram *datagram = udp_batch_datagrams(batch);
+    CU_ASSERT(address_is_same(&datagram->source, &a.local));
+    CU_ASSERT(address_is_same(&datagram->destination, &b.local));
+    CU_ASSERT_EQUAL(datagram->payload.size, 5);
+    CU_ASSERT(memcmp(datagram->payload.data, "hello", 5) == 0);
+    CU_ASSERT(datagram->received.mono.ns >= before.mono.ns - NS_PER_MS);
+    CU_ASSERT(datagram->received.mono.ns <= now.mono.ns);
+    CU_ASSERT_EQUAL(datagram->stamp, STAMP_KERNEL);
+    CU_ASSERT_EQUAL(udp_receive(&b, batch, clock, &now), 0);
+    udp_close(&a);
+    udp_close(&b);
+    udp_batch_destroy(batch);
+    clock_destroy(clock);
+}
+
+static void test_answer_leaves_from_the_address_that_was_asked(void)
+{
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp_batch *batch = udp_batch_create();
+    struct udp server = open_at("0.0.0.0"), client = open_at("127.0.0.1");
+    struct address asked = address_of("127.0.0.77");
+    struct reading now;
+    asked.port = server.local.port;
+    send_text(&client, &asked, "who");
+    CU_ASSERT(wait_for(&server, POLLIN));
+    CU_ASSERT_EQUAL_FATAL(udp_receive(&server, batch, clock, &now), 1);
+    CU_ASSERT(address_is_same(&udp_batch_datagrams(batch)->destination, &asked));
+    udp_reply(&server, batch, 0, bytes_make("me", 2), false);
+    CU_ASSERT_EQUAL(udp_flush(&server, batch), 1);
+    CU_ASSERT(wait_for(&client, POLLIN));
+    CU_ASSERT_EQUAL_FATAL(udp_receive(&client, batch, clock, &now), 1);
+    CU_ASSERT(address_is_same(&udp_batch_datagrams(batch)->source, &asked));
+    udp_close(&server);
+    udp_close(&client);
+    udp_batch_destroy(batch);
+    clock_destroy(clock);
+}
+
+static void test_long_datagram_is_emptied(void)
+{
+    static char text[UDP_PAYLOAD_MAX + 1];
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp_batch *batch = udp_batch_create();
+    struct udp a = open_at("127.0.0.1"), b = open_at("127.0.0.1");
+    struct reading now;
+    CU_ASSERT_EQUAL(udp_send(&a, &b.local, bytes_make(text, sizeof(text)), false), 0);
+    CU_ASSERT_EQUAL(udp_send(&a, &b.local, bytes_make(text, sizeof(text) - 1), false), 0);
+    CU_ASSERT(wait_for(&b, POLLIN));
+    CU_ASSERT_EQUAL_FATAL(udp_receive(&b, batch, clock, &now), 2);
+    CU_ASSERT_EQUAL(udp_batch_datagrams(batch)[0].payload.size, 0);
+    CU_ASSERT_EQUAL(udp_batch_datagrams(batch)[1].payload.size, UDP_PAYLOAD_MAX);
+    udp_close(&a);
+    udp_close(&b);
+    udp_batch_destroy(batch);
+    clock_destroy(clock);
+}
+
+static void test_whole_batch_is_answered(void)
+{
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp_batch *batch = udp_batch_create();
+    struct udp server = open_at("127.0.0.1"), client = open_at("127.0.0.1");
+    struct reading now;
+    for (int i = 0; i < UDP_BATCH_MAX; i++) {
+        char octet = (char)i;
+        CU_ASSERT_EQUAL(udp_send(&client, &server.local, bytes_make(&octet, 1), false), 0);
+    }
+    CU_ASSERT(wait_for(&server, POLLIN));
+    CU_ASSERT_EQUAL_FATAL(udp_receive(&server, batch, clock, &now), UDP_BATCH_MAX);
+    const struct datagram *datagrams = udp_batch_datagrams(batch);
+    for (size_t i = 0; i < UDP_BATCH_MAX; i++) {
+        CU_ASSERT_EQUAL(datagrams[i].payload.data[0], i);
+        udp_reply(&server, batch, i, datagrams[i].payload, false);
+    }
+    CU_ASSERT_EQUAL(udp_flush(&server, batch), UDP_BATCH_MAX);
+    CU_ASSERT(wait_for(&client, POLLIN));
+    CU_ASSERT_EQUAL(udp_receive(&client, batch, clock, &now), UDP_BATCH_MAX);
+    udp_close(&server);
+    udp_close(&client);
+    udp_batch_destroy(batch);
+    clock_destroy(clock);
+}
+
+static void test_transmit_stamp_comes_back(void)
+{
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp a = open_at("127.0.0.1"), b = open_at("127.0.0.1");
+    uint8_t buffer[256];
+    struct sent sent;
+    struct reading before = clock_read(clock);
+    CU_ASSERT_EQUAL(udp_read_stamp(&a, clock, buffer, sizeof(buffer), &sent), 0);
+    CU_ASSERT_EQUAL(udp_send(&a, &b.local, bytes_make("stamp me", 8), true), 0);
+    CU_ASSERT(wait_for(&a, POLLPRI));
+    CU_ASSERT_EQUAL_FATAL(udp_read_stamp(&a, clock, buffer, sizeof(buffer), &sent), 1);
+    CU_ASSERT_EQUAL(sent.stamp, STAMP_KERNEL);
+    CU_ASSERT(sent.at.mono.ns >= before.mono.ns - NS_PER_MS);
+    CU_ASSERT(sent.at.mono.ns <= clock_read(clock).mono.ns);
+    CU_ASSERT_FATAL(sent.payload.size >= 8);
+    CU_ASSERT(memcmp(sent.payload.data + sent.payload.size - 8, "stamp me", 8) == 0);
+    CU_ASSERT_EQUAL(udp_read_stamp(&a, clock, buffer, sizeof(buffer), &sent), 0);
+    udp_close(&a);
+    udp_close(&b);
+    clock_destroy(clock);
+}
+
+static void test_refused_port_is_an_error_of_the_connected_socket(void)
+{
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp closed = open_at("127.0.0.1"), udp;
+    struct udp_options options = {.local = address_of("127.0.0.1"), .remote = closed.local};
+    uint8_t buffer[256];
+    struct sent sent;
+    udp_close(&closed);
+    CU_ASSERT_EQUAL_FATAL(udp_open(&options, &udp), 0);
+    CU_ASSERT_EQUAL(udp_send(&udp, NULL, bytes_make("x", 1), false), 0);
+    CU_ASSERT(wait_for(&udp, POLLIN));
+    CU_ASSERT_EQUAL(udp_read_stamp(&udp, clock, buffer, sizeof(buffer), &sent), -ECONNREFUSED);
+    udp_close(&udp);
+    clock_destroy(clock);
+}
+
+static void test_taken_port_is_refused(void)
+{
+    struct udp taken = open_at("127.0.0.1"), udp = {.fd = -7};
+    struct udp_options options = {.local = taken.local};
+    CU_ASSERT_EQUAL(udp_open(&options, &udp), -EADDRINUSE);
+    CU_ASSERT_EQUAL(udp.fd, -7);
+    udp_close(&taken);
+}
+
+/* Which of the group's sockets got the datagram, or -1. */
+static int receiver_of(struct udp *group, struct udp_batch *batch, const struct clock *clock)
+{
+    struct pollfd items[GROUP];
+    struct reading now;
+    for (int i = 0; i < GROUP; i++) {
+        items[i] = (struct pollfd){.fd = group[i].fd, .events = POLLIN};
+    }
+    CU_ASSERT_EQUAL(poll(items, GROUP, WAIT_MS), 1);
+    int found = -1;
+    for (int i = 0; i < GROUP; i++) {
+        if (udp_receive(&group[i], batch, clock, &now) == 1) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+static void test_group_is_chosen_by_source_address(void)
+{
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp_batch *batch = udp_batch_create();
+    struct udp group[GROUP];
+    struct udp_options options = {.local = address_of("127.0.0.1"), .in_group = true};
+    for (int i = 0; i < GROUP; i++) {
+        CU_ASSERT_EQUAL_FATAL(udp_open(&options, &group[i]), 0);
+        options.local = group[i].local;
+    }
+    CU_ASSERT_EQUAL_FATAL(udp_group_attach(&group[0], GROUP), 0);
+
+    unsigned seen = 0;
+    for (int host = 1; host < 64; host++) {
+        char text[32];
+        snprintf(text, sizeof(text), "127.0.1.%d", host);
+        int first = -1;
+        for (int port = 0; port < PORTS; port++) {
+            struct udp client = open_at(text);
+            send_text(&client, &group[0].local, "x");
+            int got = receiver_of(group, batch, clock);
+            CU_ASSERT(got >= 0 && (first == -1 || got == first));
+            first = got;
+            udp_close(&client);
+        }
+        seen |= 1u << first;
+    }
+    CU_ASSERT_EQUAL(seen, (1u << GROUP) - 1); /* 63 hosts meet all four */
+    for (int i = 0; i < GROUP; i++) {
+        udp_close(&group[i]);
+    }
+    udp_batch_destroy(batch);
+    clock_destroy(clock);
+}
+
+static const struct unit_case cases[] = {
+    {"a datagram arrives with its facts", test_datagram_arrives_with_its_facts},
+    {"an answer leaves from the address asked", test_answer_leaves_from_the_address_that_was_asked},
+    {"a datagram that is too long is emptied", test_long_datagram_is_emptied},
+    {"a whole batch is answered", test_whole_batch_is_answered},
+    {"a transmit stamp comes back", test_transmit_stamp_comes_back},
+    {"a refused port is an error", test_refused_port_is_an_error_of_the_connected_socket},
+    {"a taken port is refused", test_taken_port_is_refused},
+    {"a group is chosen by source address", test_group_is_chosen_by_source_address},
+};
+UNIT_MAIN("udp", cases)
