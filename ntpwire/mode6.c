@@ -30,6 +30,7 @@ enum packet_verdict mode6_parse(struct bytes datagram, struct mode6 *message)
     }
     uint8_t second = bytes_u8(datagram, 1);
     *message = (struct mode6){
+        .leap = first >> 6,
         .version = (uint8_t)version,
         .is_response = (second & RESPONSE_BIT) != 0,
         .is_error = (second & ERROR_BIT) != 0,
@@ -47,7 +48,7 @@ enum packet_verdict mode6_parse(struct bytes datagram, struct mode6 *message)
 
 void mode6_write_header(const struct mode6 *message, uint8_t out[MODE6_HEADER_SIZE])
 {
-    out[0] = (uint8_t)((message->version & 7) << 3 | MODE_CONTROL);
+    out[0] = (uint8_t)((message->leap & 3) << 6 | (message->version & 7) << 3 | MODE_CONTROL);
     out[1] =
         (uint8_t)((message->is_response ? RESPONSE_BIT : 0) | (message->is_error ? ERROR_BIT : 0) |
                   (message->has_more ? MORE_BIT : 0) | (message->opcode & OPCODE_MASK));

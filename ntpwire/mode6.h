@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mode6.h - the 12-octet header of control messages, as ntpq sends them (RFC 9327, 2). Recognised, so
- * that they are counted by kind; chimed does not answer them at this stage. */
+/* mode6.h - the 12-octet header of control messages, as ntpq sends them (RFC 9327, 2). Recognised,
+ * so that they are counted by kind; chimed does not answer them at this stage. */
 #ifndef NTPWIRE_MODE6_H
 #define NTPWIRE_MODE6_H
 #include "ntpwire/packet.h"
@@ -8,6 +8,8 @@
 #define MODE6_HEADER_SIZE 12
 
 struct mode6 {
+    uint8_t
+        leap; /* two bits without a meaning (some ntpq set them), kept for mode6_write_header() */
     uint8_t version;
     bool is_response;
     bool is_error;

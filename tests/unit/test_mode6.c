@@ -73,6 +73,11 @@ static void refuses_other_modes_and_versions(void)
         struct mode6 message = {.opcode = 77};
         CU_ASSERT_EQUAL(mode6_parse(bytes_make(octets, sizeof(octets)), &message), wanted);
         CU_ASSERT_EQUAL(message.opcode == 77, wanted != PACKET_OK);
+        if (wanted == PACKET_OK) {
+            uint8_t written[MODE6_HEADER_SIZE];
+            mode6_write_header(&message, written);
+            CU_ASSERT_EQUAL(written[0], first);
+        }
     }
 }
 
