@@ -119,6 +119,12 @@ void exchange_sent(struct exchange *exchange, const struct sent *sent)
     }
 }
 
+/* Of a precision that is nonsense so much is kept that it fails the tests. */
+static int64_t precision_ns(int8_t precision)
+{
+    return timestamp_log2_to_ns(precision > 14 ? 14 : precision);
+}
+
 static int64_t saturated_difference(int64_t a, int64_t b)
 {
     int64_t difference;
@@ -219,7 +225,8 @@ static enum exchange_verdict check_claims(struct exchange_reply *reply)
         return EXCHANGE_STRATUM;
     }
     int64_t distance_ns = timestamp_short_to_ns(packet->root_delay) / 2 +
-                          timestamp_short_to_ns(packet->root_dispersion);
+                          timestamp_short_to_ns(packet->root_dispersion) +
+                          precision_ns(packet->precision);
     if (is_over(reply, distance_ns, EXCHANGE_DISTANCE_MAX_NS)) {
         return EXCHANGE_ROOT_DISTANCE;
     }
@@ -260,7 +267,7 @@ static enum exchange_verdict gather(const struct exchange *exchange,
      * timestamp, if this is the answer that we had. Later ones have no such witness, but must fit
      * the round trip. */
     int64_t early_ns = timestamp_difference_ns(exchange->source_sent, packet->transmit);
-    int64_t tolerance_ns = timestamp_log2_to_ns(packet->precision);
+    int64_t tolerance_ns = precision_ns(packet->precision);
     if (!exchange->was_interleaved && is_over(reply, early_ns, tolerance_ns)) {
         return EXCHANGE_INTERLEAVED;
     }
@@ -283,8 +290,8 @@ static enum exchange_verdict check_times(const struct exchange *exchange,
     if (is_over(reply, saturated_difference(0, trip_ns), 0)) {
         return EXCHANGE_ROUND_TRIP;
     }
-    int64_t tolerance_ns = timestamp_log2_to_ns(reply->packet.precision) +
-                           timestamp_log2_to_ns(exchange->options.precision) +
+    int64_t tolerance_ns = precision_ns(reply->packet.precision) +
+                           precision_ns(exchange->options.precision) +
                            trip_ns / 1000000 * RATE_TOLERANCE_PPM;
     if (is_over(reply, saturated_difference(0, server_ns), tolerance_ns)) {
         return sample->is_interleaved ? EXCHANGE_INTERLEAVED : EXCHANGE_TRANSMIT_EARLY;
@@ -323,8 +330,8 @@ static enum exchange_verdict compute(const struct exchange *exchange, struct exc
     sample->is_authenticated = exchange->options.key_id != 0;
     /* Halves are rounded up: it is a bound. */
     sample->bound_ns = (sample->delay_ns + 1) / 2 + (sample->root_delay_ns + 1) / 2 +
-                       sample->root_dispersion_ns + timestamp_log2_to_ns(packet->precision) +
-                       timestamp_log2_to_ns(exchange->options.precision);
+                       sample->root_dispersion_ns + precision_ns(packet->precision) +
+                       precision_ns(exchange->options.precision);
     if (exchange->options.distance_max_ns > 0 &&
         is_over(reply, sample->bound_ns, exchange->options.distance_max_ns)) {
         return EXCHANGE_DISTANCE;

@@ -62,7 +62,7 @@ enum exchange_verdict {
     EXCHANGE_TIMESTAMP_UNSET, /* 3: receive or transmit timestamp is zero */
     EXCHANGE_UNSYNCHRONISED,  /* 6: leap indicator 3 */
     EXCHANGE_STRATUM,         /* 6: 0 without a kiss code, or beyond 15 */
-    EXCHANGE_ROOT_DISTANCE,   /* 7: half the root delay and the root dispersion */
+    EXCHANGE_ROOT_DISTANCE,   /* 7: half the root delay, root dispersion, precision */
     EXCHANGE_REFERENCE,       /* 7: the clock was set after it was read */
     EXCHANGE_INTERLEAVED,     /* an interleaved timestamp that can't belong to the answer before */
     EXCHANGE_TRANSMIT_EARLY,  /* it left before it came */

@@ -50,8 +50,17 @@ static bool intersect(const struct edge *edges, size_t count, size_t needed,
     return stretches > 0;
 }
 
-/* RFC 5905, 11.2.3: a source counts by the inverse of its distance. The mean is taken relative to
- * the first offset, so that large ones lose no nanoseconds in the floating point. */
+/* From one to the other, without losing nanoseconds where both are years away. */
+static double distance(int64_t from_ns, int64_t to_ns)
+{
+    int64_t difference_ns;
+    if (__builtin_sub_overflow(to_ns, from_ns, &difference_ns)) {
+        return (double)to_ns - (double)from_ns;
+    }
+    return (double)difference_ns;
+}
+
+/* RFC 5905, 11.2.3: a source counts by the inverse of its distance. */
 static int64_t combine(const struct selection_candidate *candidates, size_t count,
                        const struct selection *selection)
 {
@@ -63,20 +72,19 @@ static int64_t combine(const struct selection_candidate *candidates, size_t coun
             continue;
         }
         const struct interval *interval = &candidates[i].interval;
-        double width = (double)interval->latest_ns - (double)interval->earliest_ns;
+        double width = distance(interval->earliest_ns, interval->latest_ns);
         double weight = 1 / (width < 1 ? 1 : width);
-        sum += weight * ((double)candidates[i].offset_ns - (double)origin_ns);
+        sum += weight * distance(origin_ns, candidates[i].offset_ns);
         weights += weight;
     }
     double mean_ns = weights > 0 ? sum / weights : 0;
-    double room_ns = (double)selection->agreed.latest_ns - (double)origin_ns;
     if (mean_ns <= 0) {
         return selection->agreed.earliest_ns;
     }
-    if (mean_ns >= room_ns) {
+    if (mean_ns >= distance(origin_ns, selection->agreed.latest_ns)) {
         return selection->agreed.latest_ns;
     }
-    return (int64_t)((uint64_t)origin_ns + (uint64_t)mean_ns);
+    return (int64_t)((uint64_t)origin_ns + (uint64_t)(mean_ns + 0.5));
 }
 
 void selection_run(const struct selection_candidate *candidates, size_t count, size_t total,
@@ -95,12 +103,7 @@ void selection_run(const struct selection_candidate *candidates, size_t count, s
     qsort(edges, 2 * count, sizeof(edges[0]), compare_edges);
 
     *selection = (struct selection){.total = total, .faults = faults};
-    struct selection found = *selection;
-    selection->has_agreement = total > 0 && intersect(edges, 2 * count, total - faults, &found);
-    if (selection->has_agreement) {
-        selection->agreed = found.agreed;
-        selection->is_split = found.is_split;
-    }
+    selection->has_agreement = total > 0 && intersect(edges, 2 * count, total - faults, selection);
     for (size_t i = 0; i < count; i++) {
         selection->is_outside[i] = !selection->has_agreement ||
                                    !interval_overlaps(candidates[i].interval, selection->agreed);
