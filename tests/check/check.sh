@@ -1,3 +1,5 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154
 # SPDX-License-Identifier: MIT
 # check.sh - ./bootstrap check: every test there is, the time of each part, and one line of figures at the end. Read in
 # by bootstrap, whose functions it uses.
@@ -12,6 +14,7 @@ count() {
     part_failed=0
     part_skipped=0
     for results in $(cd "$tree/$1" && find tests -name '*.trs' | sort); do
+        # shellcheck disable=SC2013
         for verdict in $(sed -n 's/^:test-result: *\([A-Z]*\).*/\1/p' "$tree/$1/$results"); do
             case $verdict in
             PASS | XFAIL) part_passed=$((part_passed + 1)) ;;
@@ -49,7 +52,7 @@ built() {
 # tested WHAT FOLDER: make check there. A make that fails although no test did counts as one failure.
 tested() {
     begun=$(now_s)
-    cd "$tree/$2"
+    cd "$tree/$2" || exit 1
     find tests -name '*.trs' -exec rm -f {} +
     make_status=0
     make -s -k -j"$jobs" check >bootstrap-check.log 2>&1 </dev/null || make_status=$?

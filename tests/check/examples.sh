@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# examples.sh - every example of a configuration loads, chimed.conf with each of its settings uncommented too, and
+# chimed-default.conf is what chimed uses without a file. Runs in the build tree.
+set -u
+conf=$(cd "${srcdir:-.}/conf" && pwd) || exit 1
+chimed=$(pwd)/chimed
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+failed=0
+
+fail() {
+    echo "FAIL: $*"
+    failed=1
+}
+
+# loads FILE: in its own folder, since examples name the files beside them.
+loads() {
+    if ! (cd "$(dirname "$1")" && "$chimed" --check --config "$1") >"$work/said" 2>&1; then
+        fail "chimed --check refuses $1:"
+        cat "$work/said"
+    fi
+}
+
+examples=0
+for file in "$conf"/*.conf; do
+    loads "$file"
+    examples=$((examples + 1))
+done
+[ "$examples" -ge 6 ] || fail "only $examples examples found in $conf"
+
+# "#key = value" is a setting, "# words" is a comment. A setting without a default shows an empty value.
+cp "$conf/example.keys" "$work/"
+sed 's/^#\([a-z-]* =\)/\1/' "$conf/chimed.conf" | sed 's/^listen = .*/listen = 127.0.0.1:11123/' >"$work/chimed.conf"
+grep -q '^control = auto$' "$work/chimed.conf" || fail "nothing was uncommented in chimed.conf"
+loads "$work/chimed.conf"
+
+# --check can refuse.
+sed 's/^clients-max/clients-mux/' "$work/chimed.conf" >"$work/wrong.conf"
+"$chimed" --check --config "$work/wrong.conf" >"$work/said" 2>&1
+status=$?
+if [ "$status" -ne 2 ]; then
+    fail "chimed --check ended with $status for an unknown key, not 2"
+fi
+line=$(grep -n '^clients-mux' "$work/wrong.conf" | cut -d: -f1)
+if ! grep -q "wrong.conf:$line: .*clients-mux.*'clients-max'" "$work/said"; then
+    fail "the complaint names not file, line $line, 'clients-mux' and 'clients-max':"
+    cat "$work/said"
+fi
+
+if ! "$chimed" --print-default >"$work/default"; then
+    fail "chimed --print-default failed"
+fi
+diff "$conf/chimed-default.conf" "$work/default" || fail "conf/chimed-default.conf is not what --print-default prints"
+[ -s "$work/default" ] || fail "--print-default prints nothing"
+cp "$work/default" "$work/default.conf"
+loads "$work/default.conf"
+
+[ "$failed" -eq 0 ] && echo "examples.sh: $examples examples load"
+exit "$failed"
