@@ -202,5 +202,5 @@ int main(int argc, char **argv)
     struct timespec drain = {.tv_nsec = DRAIN_NS};
     nanosleep(&drain, NULL);
     wire_close(load.wire);
-    return to.valid > from.valid ? 0 : 1;
+    return to.valid > from.valid || load.options.seconds <= 0 ? 0 : 1;
 }
