@@ -49,7 +49,7 @@ same "the options of chimed --help and chimed(8)" "$work/chimed.help" "$work/chi
 options_of_page chime.1 >"$work/chime.page"
 same "the options of chime --help and chime(1)" "$work/chime.help" "$work/chime.page"
 
-sed -n 's/^\[\([a-z]*\)\]$/[\1]/p; s/^#*\([a-z-]*\) = *.*/\1/p; s/^#\([a-z-]*\) =$/\1/p' \
+sed -n 's/^\[\([a-z]*\)\]$/[\1]/p; s/^#*\([a-z-]*\) = .*/\1/p' \
     "$source/conf/chimed.conf" | sort -u >"$work/conf.file"
 sed -n 's/^\.Ss \\&\(\[[a-z]*\]\)$/\1/p; s/^\.It Ic \([a-z-]*\) .*/\1/p' \
     "$source/doc/chimed.conf.5" | sort -u >"$work/conf.page"
