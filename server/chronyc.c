@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/chronyc.h"
+#include "ntpwire/candm.h"
+#include "server/chronyc_report.h"
+
+#include <string.h>
+
+static_assert(CHRONYC_MESSAGE_MAX >= CANDM_REPLY_MAX, "every reply fits");
+static_assert(CHRONYC_CLIENTS_MAX == CANDM_CLIENTS_MAX, "a page is a reply");
+
+bool chronyc_wants_clients(struct bytes request, uint32_t *first, uint32_t *count)
+{
+    struct candm_request header;
+    struct candm_clients_request wanted;
+    if (candm_parse_request(request, &header) != CANDM_OK ||
+        header.command != CANDM_CLIENT_ACCESSES || !candm_parse_clients(request, &wanted) ||
+        wanted.wants_reset) {
+        return false;
+    }
+    *first = wanted.first_index;
+    *count = wanted.clients_max < CHRONYC_CLIENTS_MAX ? wanted.clients_max : CHRONYC_CLIENTS_MAX;
+    return true;
+}
+
+/* A command that changes something. Over UDP chronyd refuses it for want of authority. Over the
+ * local socket nobody has more than that: there the daemon says that it does not do this at all. */
+static size_t refuse(enum chronyc_channel channel, struct candm_reply *reply)
+{
+    reply->status = channel == CHRONYC_LOCAL ? CANDM_NOT_ENABLED : CANDM_UNAUTH;
+    return CANDM_REPLY_HEADER;
+}
+
+static size_t fail(enum candm_status status, struct candm_reply *reply)
+{
+    reply->status = (uint16_t)status;
+    return CANDM_REPLY_HEADER;
+}
+
+static size_t answer_tracking(const struct chronyc_facts *facts, struct candm_reply *reply,
+                              uint8_t *out)
+{
+    struct candm_tracking tracking = chronyc_report_tracking(facts);
+    reply->code = CANDM_REPLY_TRACKING;
+    return candm_write_tracking(&tracking, out);
+}
+
+static size_t answer_server_stats(struct bytes request, const struct chronyc_facts *facts,
+                                  struct candm_reply *reply, uint8_t *out)
+{
+    uint64_t stats[CANDM_STATS];
+    chronyc_report_server_stats(facts, stats);
+    return candm_write_server_stats(stats, request.size, &reply->code, out);
+}
+
+static size_t answer_clients(struct bytes request, enum chronyc_channel channel,
+                             const struct chronyc_facts *facts, struct candm_reply *reply,
+                             uint8_t *out)
+{
+    struct candm_clients_request wanted;
+    struct candm_client clients[CANDM_CLIENTS_MAX];
+    if (!candm_parse_clients(request, &wanted)) {
+        return fail(CANDM_BAD_LENGTH, reply);
+    }
+    if (wanted.wants_reset) {
+        return refuse(channel, reply);
+    }
+    size_t count = chronyc_report_clients(facts, wanted.hits_min, clients);
+    reply->code = CANDM_REPLY_CLIENT_ACCESSES;
+    return candm_write_clients(clients, count, facts->clients_next, facts->clients_slots, out);
+}
+
+/* There are no sources yet: none is counted, and none is found under any index or address. */
+static size_t answer(struct bytes request, enum chronyc_channel channel,
+                     const struct chronyc_facts *facts, struct candm_reply *reply, uint8_t *out)
+{
+    static const struct candm_activity nobody;
+    switch ((enum candm_command)reply->command) {
+    case CANDM_NULL:
+        return CANDM_REPLY_HEADER;
+    case CANDM_TRACKING:
+        return answer_tracking(facts, reply, out);
+    case CANDM_N_SOURCES:
+        reply->code = CANDM_REPLY_N_SOURCES;
+        return CANDM_N_SOURCES_SIZE;
+    case CANDM_ACTIVITY:
+        reply->code = CANDM_REPLY_ACTIVITY;
+        return candm_write_activity(&nobody, out);
+    case CANDM_MANUAL_LIST:
+        reply->code = CANDM_REPLY_MANUAL_LIST;
+        return CANDM_MANUAL_LIST_SIZE;
+    case CANDM_SERVER_STATS:
+        return answer_server_stats(request, facts, reply, out);
+    case CANDM_CLIENT_ACCESSES:
+        return answer_clients(request, channel, facts, reply, out);
+    case CANDM_SOURCE_DATA:
+    case CANDM_SOURCESTATS:
+    case CANDM_NTP_DATA:
+    case CANDM_NTP_SOURCE_NAME:
+    case CANDM_AUTH_DATA:
+    case CANDM_SELECT_DATA:
+        return fail(CANDM_NO_SUCH_SOURCE, reply);
+    case CANDM_RTCREPORT:
+        return fail(CANDM_NO_RTC, reply);
+    case CANDM_SMOOTHING:
+        return fail(CANDM_NOT_ENABLED, reply);
+    case CANDM_LOGON:
+        /* Passwords ended with chrony 2.2: nobody can log on. */
+        return fail(CANDM_FAILED, reply);
+    default:
+        return refuse(channel, reply);
+    }
+}
+
+size_t chronyc_answer(struct bytes request, enum chronyc_channel channel,
+                      const struct chronyc_facts *facts, uint8_t out[CHRONYC_MESSAGE_MAX])
+{
+    struct candm_request header;
+    enum candm_verdict verdict = candm_parse_request(request, &header);
+    if (verdict == CANDM_NOT_REQUEST) {
+        return 0;
+    }
+    struct candm_reply reply = {
+        .command = header.command,
+        .code = CANDM_REPLY_NULL,
+        .status = CANDM_SUCCESS,
+        .sequence = header.sequence,
+    };
+    size_t wanted_size = candm_request_size(header.command);
+    size_t size;
+    memset(out, 0, CHRONYC_MESSAGE_MAX);
+    if (verdict == CANDM_VERSION_UNKNOWN) {
+        size = fail(CANDM_BAD_VERSION, &reply);
+    } else if (wanted_size == 0) {
+        size = fail(CANDM_INVALID, &reply);
+    } else if (request.size < wanted_size) {
+        size = fail(CANDM_BAD_LENGTH, &reply);
+    } else {
+        size = answer(request, channel, facts, &reply, out);
+    }
+    /* The table of lengths sees to it; what a mistake in it would send, an attacker could multiply.
+     */
+    if (size > request.size) {
+        return 0;
+    }
+    candm_write_reply_header(&reply, out);
+    return size;
+}
