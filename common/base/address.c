@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define IPV6_GROUPS 8
+#define NO_GAP 9
 
 /* What is left of a text that is being read. Nothing is read at or beyond end. */
 struct cursor {
@@ -112,7 +113,7 @@ static bool take_ipv6(struct cursor *cursor, uint8_t octets[16])
 {
     uint8_t groups[2 * IPV6_GROUPS] = {0};
     unsigned count = 0;
-    unsigned gap = IPV6_GROUPS; /* the group before which "::" stands; IPV6_GROUPS for none */
+    unsigned gap = NO_GAP; /* the groups before the "::" */
     if (take(cursor, ':')) {
         if (!take(cursor, ':')) {
             return false;
@@ -129,7 +130,7 @@ static bool take_ipv6(struct cursor *cursor, uint8_t octets[16])
             break;
         }
         if (take(cursor, ':')) {
-            if (gap != IPV6_GROUPS) {
+            if (gap != NO_GAP) {
                 return false;
             }
             gap = count;
@@ -138,11 +139,11 @@ static bool take_ipv6(struct cursor *cursor, uint8_t octets[16])
         }
     }
     /* "::" stands for at least one group. */
-    if (gap == IPV6_GROUPS ? count != IPV6_GROUPS : count == IPV6_GROUPS) {
+    if (gap == NO_GAP ? count != IPV6_GROUPS : count == IPV6_GROUPS) {
         return false;
     }
-    size_t head = gap == IPV6_GROUPS ? sizeof groups : (size_t)gap * 2;
-    size_t tail = gap == IPV6_GROUPS ? 0 : (size_t)(count - gap) * 2;
+    size_t head = gap == NO_GAP ? sizeof groups : (size_t)gap * 2;
+    size_t tail = gap == NO_GAP ? 0 : (size_t)(count - gap) * 2;
     memset(octets, 0, 16);
     memcpy(octets, groups, head);
     memcpy(octets + 16 - tail, groups + head, tail);
