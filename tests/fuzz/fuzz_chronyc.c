@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* chronyc's requests: a reply is never longer than its request, and nothing but a request gets one.
+ */
+#include "server/chronyc.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+
+const struct fuzz_target fuzz_target = {.name = "chronyc", .takes_packets = true};
+
+/* Where version, kind and command stand, in requests and replies (candm, version 6). */
+#define VERSION_OFFSET 0
+#define KIND_OFFSET 1
+#define COMMAND_OFFSET 4
+#define KIND_REQUEST 1
+#define KIND_REPLY 2
+#define HEADER_SIZE 28
+
+static void check_reply(struct bytes request, struct bytes reply)
+{
+    FUZZ_REQUIRE(reply.size <= request.size);
+    FUZZ_REQUIRE(reply.size <= CHRONYC_MESSAGE_MAX);
+    FUZZ_REQUIRE(reply.size >= HEADER_SIZE);
+    FUZZ_REQUIRE(bytes_u8(request, KIND_OFFSET) == KIND_REQUEST);
+    FUZZ_REQUIRE(bytes_u8(reply, KIND_OFFSET) == KIND_REPLY);
+    FUZZ_REQUIRE(bytes_u8(reply, VERSION_OFFSET) == 6);
+    FUZZ_REQUIRE(bytes_u16(reply, COMMAND_OFFSET) == bytes_u16(request, COMMAND_OFFSET));
+}
+
+static struct chronyc_facts make_facts(struct sync_state state)
+{
+    struct reading now = {.mono = {5 * NS_PER_S}, .wall = {INT64_C(1795132800) * NS_PER_S}};
+    return (struct chronyc_facts){.now = now, .state = state, .clients_slots = 64};
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct ratelimit_client clients[CHRONYC_CLIENTS_MAX] = {
+        {.key = UINT64_C(1) << 32 | 0x7F000001, .hits = 5, .interval_log2_s = 6},
+        {.key = UINT64_C(2) << 32, .hits = UINT32_MAX, .drops = 7, .interval_log2_s = 127},
+        {.key = UINT64_C(0x20010DB800000000), .hits = 1, .interval_log2_s = -4},
+    };
+    struct bytes request = bytes_make(data, size);
+    struct chronyc_facts facts = make_facts(sync_state_unsynchronised(-20));
+    uint32_t first;
+    uint32_t count;
+    if (chronyc_wants_clients(request, &first, &count)) {
+        FUZZ_REQUIRE(count <= CHRONYC_CLIENTS_MAX);
+        facts.clients = clients;
+        facts.clients_count = count;
+        facts.clients_next = 64;
+    }
+    for (int channel = CHRONYC_UDP; channel <= CHRONYC_LOCAL; channel++) {
+        uint8_t out[CHRONYC_MESSAGE_MAX];
+        size_t reply_size = chronyc_answer(request, (enum chronyc_channel)channel, &facts, out);
+        if (reply_size > 0) {
+            uint8_t again[CHRONYC_MESSAGE_MAX];
+            struct bytes reply = bytes_make(out, reply_size);
+            check_reply(request, reply);
+            /* Two daemons must not answer each other for ever. */
+            FUZZ_REQUIRE(chronyc_answer(reply, (enum chronyc_channel)channel, &facts, again) == 0);
+        }
+    }
+    return 0;
+}
