@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/host/udp_stamp.h"
 #include "common/host/socket_address.h"
-#include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
 #include <string.h>
 #include <time.h>
 
-/* glibc's <linux/errqueue.h> needs <time.h> first for this struct; its layout is the kernel's. */
-struct stamping {
-    struct timespec software, unused, hardware;
-};
-
-static void read_stamping(const struct cmsghdr *header, struct udp_ancillary *ancillary)
+static void read_stamp(const struct cmsghdr *header, struct udp_ancillary *ancillary)
 {
-    struct stamping stamping;
-    if (header->cmsg_len < CMSG_LEN(sizeof(stamping))) {
-        return;
-    }
-    memcpy(&stamping, CMSG_DATA(header), sizeof(stamping));
-    if (stamping.software.tv_sec != 0) {
-        ancillary->stamp = STAMP_KERNEL;
-        ancillary->realtime_ns =
-            (int64_t)stamping.software.tv_sec * NS_PER_S + stamping.software.tv_nsec;
-    }
+    struct timespec stamp;
+    memcpy(&stamp, CMSG_DATA(header), sizeof(stamp));
+    ancillary->stamp = STAMP_KERNEL;
+    ancillary->realtime_ns = (int64_t)stamp.tv_sec * NS_PER_S + stamp.tv_nsec;
 }
 
 struct udp_ancillary udp_ancillary_read(struct msghdr *message)
@@ -30,8 +18,8 @@ struct udp_ancillary udp_ancillary_read(struct msghdr *message)
     struct udp_ancillary ancillary = {.stamp = STAMP_DAEMON};
     for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL;
          header = CMSG_NXTHDR(message, header)) {
-        if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPING) {
-            read_stamping(header, &ancillary);
+        if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPNS) {
+            read_stamp(header, &ancillary);
         } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
             memcpy(&info, CMSG_DATA(header), sizeof(info));
