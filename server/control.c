@@ -28,7 +28,8 @@ struct control {
     uint8_t replies[UDP_BATCH_MAX][CHRONYC_MESSAGE_MAX];
 };
 
-/* The page of the clients' table that was asked for; its indices run through the tables of all workers. */
+/* The page of the clients' table that was asked for; its indices run through the tables of all
+ * workers. */
 static void gather_clients(const struct control *control, uint32_t first, uint32_t count,
                            struct ratelimit_client *clients, struct chronyc_facts *facts)
 {
@@ -40,9 +41,9 @@ static void gather_clients(const struct control *control, uint32_t first, uint32
         facts->clients_held += station_clients(station, &slots);
         if (facts->clients_count < count && next < base + slots) {
             size_t local_next;
-            facts->clients_count += station_list(
-                station, next - base, facts->now.mono, clients + facts->clients_count,
-                count - facts->clients_count, &local_next);
+            facts->clients_count +=
+                station_list(station, next - base, facts->now.mono, clients + facts->clients_count,
+                             count - facts->clients_count, &local_next);
             next = base + local_next;
         }
         base += slots;
@@ -79,7 +80,8 @@ static size_t answer(struct control *control, struct bytes request, enum chronyc
 static bool is_allowed(const struct control *control, const struct address *source)
 {
     return source->family != ADDRESS_NONE && source->port != 0 &&
-           (address_is_loopback(source) || access_is_allowed(control->setup->chronyc_access, source));
+           (address_is_loopback(source) ||
+            access_is_allowed(control->setup->chronyc_access, source));
 }
 
 static void on_udp(uv_poll_t *poll, int status, int events)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* control.h - where operators' programs ask: chronyc over UDP and a Unix socket, in the main loop. */
+/* control.h - where operators' programs ask: chronyc over UDP and a Unix socket, in the main loop.
+ */
 #ifndef SERVER_CONTROL_H
 #define SERVER_CONTROL_H
 #include "server/chronyc.h"
@@ -18,8 +19,8 @@ struct control_view {
 
 struct control;
 
-/* Opens what setup asks for; setup may change later through control_configure(). NULL on failure; error is a
- * sentence. */
+/* Opens what setup asks for; setup may change later through control_configure(). NULL on failure;
+ * error is a sentence. */
 struct control *control_create(uv_loop_t *loop, const struct setup *setup,
                                const struct control_view *view, char error[CONTROL_ERROR_MAX]);
 void control_configure(struct control *control, const struct setup *setup);

@@ -100,8 +100,7 @@ static bool configure_stations(struct daemon *daemon, const struct setup *setup)
 
 static void reload(struct daemon *daemon)
 {
-    struct setup *setup =
-        daemon->path != NULL ? setup_load(daemon->path, warn, NULL) : NULL;
+    struct setup *setup = daemon->path != NULL ? setup_load(daemon->path, warn, NULL) : NULL;
     if (daemon->path == NULL) {
         log_message(LOG_LEVEL_NOTICE, "reload: no configuration file was given, nothing to read");
         return;
@@ -149,8 +148,8 @@ static void on_signal(uv_signal_t *handle, int signal_number)
     notify_send("READY=1");
 }
 
-/* Opens the sockets of all listen addresses, worker by worker: sockets[worker][address]. Returns the number of
- * addresses, 0 on failure. */
+/* Opens the sockets of all listen addresses, worker by worker: sockets[worker][address]. Returns
+ * the number of addresses, 0 on failure. */
 static size_t open_sockets(const struct config *config, unsigned workers,
                            struct udp sockets[][WORKER_SOCKETS_MAX])
 {
@@ -158,9 +157,8 @@ static size_t open_sockets(const struct config *config, unsigned workers,
     for (size_t i = 0; i < config->server.listen.count; i++) {
         char error[ERROR_MAX];
         struct udp group[CONFIG_WORKERS_MAX];
-        enum listener_result result =
-            listener_open(&config->server.listen.items[i], workers, "[server] listen", group, error,
-                          sizeof(error));
+        enum listener_result result = listener_open(&config->server.listen.items[i], workers,
+                                                    "[server] listen", group, error, sizeof(error));
         if (result == LISTENER_FAILED) {
             log_message(LOG_LEVEL_ERROR, "%s", error);
             return 0;
@@ -184,8 +182,9 @@ static bool open_stations(struct daemon *daemon)
 {
     const struct config *config = &daemon->setup->config;
     struct udp sockets[CONFIG_WORKERS_MAX][WORKER_SOCKETS_MAX];
-    unsigned workers = config->server.workers == CONFIG_WORKERS_AUTO ? uv_available_parallelism()
-                                                                     : (unsigned)config->server.workers;
+    unsigned workers = config->server.workers == CONFIG_WORKERS_AUTO
+                           ? uv_available_parallelism()
+                           : (unsigned)config->server.workers;
     unsigned stations = workers > 0 ? workers : 1;
     if (stations > CONFIG_WORKERS_MAX) {
         stations = CONFIG_WORKERS_MAX;
@@ -277,9 +276,10 @@ static void announce(const struct daemon *daemon)
         log_message(LOG_LEVEL_NOTICE, "the local clock is served as stratum %u",
                     config->server.local_stratum);
     } else {
-        log_message(LOG_LEVEL_WARNING,
-                    "answers say \"unsynchronised\", clients will refuse them: no source is configured; "
-                    "set local-stratum = 10 in [server] to serve the local clock");
+        log_message(
+            LOG_LEVEL_WARNING,
+            "answers say \"unsynchronised\", clients will refuse them: no source is configured; "
+            "set local-stratum = 10 in [server] to serve the local clock");
     }
     char state[STATUS_MAX + 64];
     snprintf(state, sizeof(state), "READY=1\nSTATUS=serving on%s", listening);
@@ -321,7 +321,8 @@ static bool start(struct daemon *daemon)
                                 .rate_ppm = config->clock.virtual_rate_ppm,
                                 .wander_ppb = config->clock.virtual_wander_ppb};
     if (config->server.user[0] != '\0' && !privilege_user_exists(config->server.user)) {
-        log_message(LOG_LEVEL_ERROR, "[server] user: there is no user '%s'; make it, or name another",
+        log_message(LOG_LEVEL_ERROR,
+                    "[server] user: there is no user '%s'; make it, or name another",
                     config->server.user);
         return false;
     }

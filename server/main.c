@@ -21,7 +21,8 @@ static const char *const help =
     "      --version        print the version, and exit\n"
     "  -h, --help           print this help, and exit\n"
     "\n"
-    "Signals: SIGHUP reads FILE again (with a mistake in it nothing changes), SIGTERM and SIGINT end.\n"
+    "Signals: SIGHUP reads FILE again (with a mistake in it nothing changes), SIGTERM and SIGINT "
+    "end.\n"
     "Exit status: 0 ended by a signal or --check found no mistake, 1 failure,\n"
     "2 usage or configuration. See chimed(8) and chimed.conf(5).\n";
 
@@ -40,12 +41,13 @@ static void complain(void *context, const char *sentence)
 static struct arguments parse_arguments(int argc, char **argv)
 {
     enum { OPTION_CHECK = 256, OPTION_PRINT_DEFAULT, OPTION_VERSION };
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"check", no_argument, NULL, OPTION_CHECK},
-                                            {"print-default", no_argument, NULL, OPTION_PRINT_DEFAULT},
-                                            {"version", no_argument, NULL, OPTION_VERSION},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, OPTION_CHECK},
+        {"print-default", no_argument, NULL, OPTION_PRINT_DEFAULT},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
     struct arguments arguments = {.config = NULL};
     for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
         switch (option) {

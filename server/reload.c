@@ -6,7 +6,8 @@
 static void warn_if(bool differs, const char *key)
 {
     if (differs) {
-        log_message(LOG_LEVEL_WARNING, "reload: %s changed; it takes effect at the next start", key);
+        log_message(LOG_LEVEL_WARNING, "reload: %s changed; it takes effect at the next start",
+                    key);
     }
 }
 
@@ -30,7 +31,8 @@ void reload_warn(const struct config *before, const struct config *after)
     warn_if(before->server.workers != after->server.workers, "[server] workers");
     warn_if(before->server.clients_max != after->server.clients_max, "[server] clients-max");
     warn_if(strcmp(before->server.user, after->server.user) != 0, "[server] user");
-    warn_if(addresses_differ(&before->control.chronyc, &after->control.chronyc), "[control] chronyc");
+    warn_if(addresses_differ(&before->control.chronyc, &after->control.chronyc),
+            "[control] chronyc");
     warn_if(strcmp(before->control.chronyc_socket, after->control.chronyc_socket) != 0,
             "[control] chronyc-socket");
 }

@@ -98,7 +98,8 @@ static bool load_keys(struct setup *setup, const struct listener *listener)
     return ok;
 }
 
-static struct access *build_access(const struct config_access *rules, const struct listener *listener)
+static struct access *build_access(const struct config_access *rules,
+                                   const struct listener *listener)
 {
     struct access *access = access_create(rules->default_allow);
     for (size_t i = 0; access != NULL && i < rules->count; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* setup.h - the configuration with all that it names: the file read, the keys loaded, the access rules built. Made
- * anew at each reload; the old one lives until nothing uses it. */
+/* setup.h - the configuration with all that it names: the file read, the keys loaded, the access
+ * rules built. Made anew at each reload; the old one lives until nothing uses it. */
 #ifndef SERVER_SETUP_H
 #define SERVER_SETUP_H
 #include "common/auth/keyring.h"
@@ -14,7 +14,8 @@ struct setup {
     struct access *chronyc_access;
 };
 
-/* path is NULL for the embedded default. Every mistake is told to complain as one sentence. NULL if there was one. */
+/* path is NULL for the embedded default. Every mistake is told to complain as one sentence. NULL if
+ * there was one. */
 struct setup *setup_load(const char *path, void (*complain)(void *context, const char *sentence),
                          void *context);
 void setup_destroy(struct setup *setup); /* NULL is allowed */

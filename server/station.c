@@ -28,9 +28,10 @@ static void on_seal(void *context, struct reading now, int64_t gap_ns,
     server_seal(station->server, station->replies, station->count, now, gap_ns);
     for (size_t i = 0; i < station->count; i++) {
         const struct server_reply *reply = &station->replies[i];
-        station->outgoing[i] = (struct worker_reply){.request = reply->request,
-                                                     .wants_stamp = reply->wants_stamp,
-                                                     .payload = bytes_make(reply->payload, reply->size)};
+        station->outgoing[i] =
+            (struct worker_reply){.request = reply->request,
+                                  .wants_stamp = reply->wants_stamp,
+                                  .payload = bytes_make(reply->payload, reply->size)};
     }
     *replies = station->outgoing;
 }
@@ -41,8 +42,8 @@ static void on_sent(void *context, const struct sent *sent)
     server_sent(station->server, sent);
 }
 
-struct station *station_create(const struct server_options *options, struct udp *sockets, size_t count,
-                               const struct clock *clock, uv_loop_t *loop,
+struct station *station_create(const struct server_options *options, struct udp *sockets,
+                               size_t count, const struct clock *clock, uv_loop_t *loop,
                                char error[KEYRING_ERROR_MAX])
 {
     snprintf(error, KEYRING_ERROR_MAX, "out of memory");

@@ -8,12 +8,12 @@
 struct station;
 
 /* Takes over the sockets. loop: NULL for a thread of its own. NULL on failure; error says why. */
-struct station *station_create(const struct server_options *options, struct udp *sockets, size_t count,
-                               const struct clock *clock, uv_loop_t *loop,
+struct station *station_create(const struct server_options *options, struct udp *sockets,
+                               size_t count, const struct clock *clock, uv_loop_t *loop,
                                char error[KEYRING_ERROR_MAX]);
 int station_start(struct station *station) MUST_CHECK;
-/* With a loop of the caller's, that loop must run once more before the station is freed by station_destroy()'s
- * second half: see worker_destroy(). */
+/* With a loop of the caller's, that loop must run once more before the station is freed by
+ * station_destroy()'s second half: see worker_destroy(). */
 void station_destroy(struct station *station);
 
 /* These may be called from the main loop at any time. */

@@ -10,14 +10,16 @@
 #include <uv.h>
 
 #define PAIR_TRIES 3
-#define PAIR_GAP_NS 2000 /* between two readings of the oscillator nobody should have interrupted us */
+#define PAIR_GAP_NS                                                                                \
+    2000 /* between two readings of the oscillator nobody should have interrupted us */
 #define STAMP_AGE_NS_MAX (10 * NS_PER_S)
 #define PRECISION_READINGS 256
 #define PRECISION_MIN (-30)
 #define PRECISION_MAX (-6)
 #define WANDER_STEP_NS NS_PER_S
 
-/* A random walk of the rate in steps of a second. It is advanced by whoever reads first in a new second. */
+/* A random walk of the rate in steps of a second. It is advanced by whoever reads first in a new
+ * second. */
 struct wander {
     uv_mutex_t lock;
     struct random random;
@@ -106,8 +108,8 @@ struct reading clock_read(const struct clock *clock)
 {
     int64_t before, after, wall;
     int tries = 0;
-    /* The system clock is read between two readings of the oscillator, so that the pair is exact to half
-     * their distance; a reading that was interrupted is made again. */
+    /* The system clock is read between two readings of the oscillator, so that the pair is exact to
+     * half their distance; a reading that was interrupted is made again. */
     do {
         before = read_ns(CLOCK_MONOTONIC_RAW);
         wall = read_ns(CLOCK_REALTIME);
@@ -129,14 +131,15 @@ struct reading clock_convert(const struct clock *clock, int64_t realtime_ns, str
     int64_t age = now.wall.ns - realtime_ns;
     if (clock->is_faulty) {
         double rate;
-        /* The gain belongs to the true oscillator; taking the faulty one's reading for it errs by rate². */
+        /* The gain belongs to the true oscillator; taking the faulty one's reading for it errs by
+         * rate². */
         int64_t gain = fault_gain(clock, now.mono.ns, &rate);
         gain = fault_gain(clock, now.mono.ns - gain, &rate);
         age -= clock->fault.offset_ns + gain;
         age += llround(rate * (double)age);
     }
-    /* A stamp from the future, or an old one, means that the clock was set in between: the arrival is then
-     * only known to be before now. */
+    /* A stamp from the future, or an old one, means that the clock was set in between: the arrival
+     * is then only known to be before now. */
     if (age < 0 || age > STAMP_AGE_NS_MAX) {
         age = 0;
     }

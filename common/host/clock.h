@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.h - the machine's clocks, and the faulty one of `control = virtual`. The only code that reads or sets a
- * clock. Reading is safe in any thread; a virtual clock's wander is the same for all of them. */
+/* clock.h - the machine's clocks, and the faulty one of `control = virtual`. The only code that
+ * reads or sets a clock. Reading is safe in any thread; a virtual clock's wander is the same for
+ * all of them. */
 #ifndef COMMON_HOST_CLOCK_H
 #define COMMON_HOST_CLOCK_H
 #include "common/base/instant.h"
-#include "ntpwire/timestamp.h"
 #include "ntpwire/bytes.h"
+#include "ntpwire/timestamp.h"
 
 /* A fault that is added to what the kernel's clocks read; all zero: none. */
 struct clock_fault {
@@ -22,13 +23,13 @@ void clock_destroy(struct clock *clock);
 
 /* Both clocks, read as close together as the machine allows; with the fault. */
 struct reading clock_read(const struct clock *clock);
-/* An instant that the kernel stamped in CLOCK_REALTIME, at most 10 s before now (a reading of this clock made
- * afterwards), as a reading of this clock. A stamp beyond that, or from the future, becomes now: the clock was set
- * in between. */
+/* An instant that the kernel stamped in CLOCK_REALTIME, at most 10 s before now (a reading of this
+ * clock made afterwards), as a reading of this clock. A stamp beyond that, or from the future,
+ * becomes now: the clock was set in between. */
 struct reading clock_convert(const struct clock *clock, int64_t realtime_ns, struct reading now);
 
-/* log2 of the smallest step, in seconds, seen between two readings of the system clock, rounded up (RFC 5905, 7.3);
- * -30 to -6. Takes some microseconds. */
+/* log2 of the smallest step, in seconds, seen between two readings of the system clock, rounded up
+ * (RFC 5905, 7.3); -30 to -6. Takes some microseconds. */
 int8_t clock_precision(void);
 
 /* Sets the system clock: steps by offset_ns, or slews it (adjtime). A negative errno on refusal. */

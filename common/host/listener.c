@@ -15,7 +15,8 @@ static const char *advice(const struct address *address, int error)
     case EACCES:
     case EPERM:
         return address->port <= PRIVILEGED_PORT_MAX
-                   ? "ports below 1024 need root or CAP_NET_BIND_SERVICE; grant it, or choose a higher port"
+                   ? "ports below 1024 need root or CAP_NET_BIND_SERVICE; grant it, or choose a "
+                     "higher port"
                    : "a security policy forbids it";
     case EADDRNOTAVAIL:
         return "this machine has no such address (see: ip address)";
@@ -33,8 +34,8 @@ static bool is_dispensable(const struct address *address, int error)
            (address_is_wildcard(address) || address_is_loopback(address));
 }
 
-/* A group would share its port with any other program of the same user that asks for it too: see whether it is free
- * by asking alone. */
+/* A group would share its port with any other program of the same user that asks for it too: see
+ * whether it is free by asking alone. */
 static int probe(const struct address *address)
 {
     struct udp_options options = {.local = *address};

@@ -52,7 +52,8 @@ int local_socket_open(const char *path, unsigned mode, struct local_socket *sock
     if (fd < 0) {
         return fd;
     }
-    /* The mode is set on the descriptor before the path exists, so that there is no moment of wider rights. */
+    /* The mode is set on the descriptor before the path exists, so that there is no moment of wider
+     * rights. */
     (void)fchmod(fd, mode);
     if (bind(fd, (const struct sockaddr *)&name, sizeof(name)) != 0) {
         status = -errno;
@@ -78,8 +79,8 @@ int local_socket_receive(struct local_socket *socket, uint8_t *buffer, size_t ro
 {
     struct sockaddr_un name;
     socklen_t name_size = sizeof(name);
-    ssize_t size = recvfrom(socket->fd, buffer, room, MSG_DONTWAIT, (struct sockaddr *)&name,
-                            &name_size);
+    ssize_t size =
+        recvfrom(socket->fd, buffer, room, MSG_DONTWAIT, (struct sockaddr *)&name, &name_size);
     if (size < 0) {
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
     }

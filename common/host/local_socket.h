@@ -13,8 +13,9 @@ struct local_socket {
     uint32_t peer_size;
 };
 
-/* Binds path with that mode. A socket that nobody answers on (left by a crash) is replaced; -EADDRINUSE if somebody
- * does, -EEXIST if something else than a socket is there, -ENAMETOOLONG. A negative errno on failure. */
+/* Binds path with that mode. A socket that nobody answers on (left by a crash) is replaced;
+ * -EADDRINUSE if somebody does, -EEXIST if something else than a socket is there, -ENAMETOOLONG. A
+ * negative errno on failure. */
 int local_socket_open(const char *path, unsigned mode, struct local_socket *socket) MUST_CHECK;
 /* Closes and removes the path. */
 void local_socket_close(struct local_socket *socket);

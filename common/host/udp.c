@@ -17,17 +17,19 @@
 
 static void set_option(int fd, int level, int name, int value)
 {
-    /* Whatever is refused here is done without: stamps are the daemon's then, answers leave from the address
-     * that the route prefers. */
+    /* Whatever is refused here is done without: stamps are the daemon's then, answers leave from
+     * the address that the route prefers. */
     (void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
 static void set_options(int fd, const struct udp_options *options)
 {
-    /* The plain stamp costs less than SO_TIMESTAMPING's three, and serves for those of departure too. */
+    /* The plain stamp costs less than SO_TIMESTAMPING's three, and serves for those of departure
+     * too. */
     set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
     if (options->transmit_stamps) {
-        /* A stamp that waits in the error queue alone looks like an error to libuv; as "priority" it does not. */
+        /* A stamp that waits in the error queue alone looks like an error to libuv; as "priority"
+         * it does not. */
         set_option(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, 1);
     }
     if (options->in_group) {
@@ -124,7 +126,8 @@ int udp_group_attach(const struct udp *udp, unsigned size)
     if (udp->local.family == ADDRESS_IPV4) {
         program = (struct sock_fprog){.len = sizeof(ipv4) / sizeof(ipv4[0]), .filter = ipv4};
     }
-    int status = setsockopt(udp->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program));
+    int status =
+        setsockopt(udp->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program));
     return status != 0 ? -errno : 0;
 }
 
@@ -170,9 +173,10 @@ int udp_read_stamp(const struct udp *udp, const struct clock *clock, uint8_t *bu
         }
         struct udp_ancillary ancillary = udp_ancillary_read(&message);
         if (ancillary.stamp != STAMP_DAEMON) {
-            *sent = (struct sent){.stamp = ancillary.stamp,
-                                  .at = clock_convert(clock, ancillary.realtime_ns, clock_read(clock)),
-                                  .payload = bytes_make(buffer, (size_t)size)};
+            *sent =
+                (struct sent){.stamp = ancillary.stamp,
+                              .at = clock_convert(clock, ancillary.realtime_ns, clock_read(clock)),
+                              .payload = bytes_make(buffer, (size_t)size)};
             return 1;
         }
     }

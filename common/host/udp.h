@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* udp.h - datagram sockets with kernel timestamps, the address that was asked, and batches. A socket belongs to one
- * thread. What a socket can't do (a fake libc, an old kernel) is done without: stamps are then the daemon's. */
+/* udp.h - datagram sockets with kernel timestamps, the address that was asked, and batches. A
+ * socket belongs to one thread. What a socket can't do (a fake libc, an old kernel) is done
+ * without: stamps are then the daemon's. */
 #ifndef COMMON_HOST_UDP_H
 #define COMMON_HOST_UDP_H
 #include "common/base/address.h"
@@ -26,36 +27,36 @@ struct udp_options {
 /* A negative errno on failure; *udp is then untouched. */
 int udp_open(const struct udp_options *options, struct udp *udp) MUST_CHECK;
 void udp_close(struct udp *udp);
-/* Lets the kernel choose among the group's `size` sockets, in the order of their binding, by a hash of the source
- * address (IPv6: its /64): call it once, on any of them, when all are bound. A negative errno where the kernel can't;
- * it then chooses by address and port. */
+/* Lets the kernel choose among the group's `size` sockets, in the order of their binding, by a hash
+ * of the source address (IPv6: its /64): call it once, on any of them, when all are bound. A
+ * negative errno where the kernel can't; it then chooses by address and port. */
 int udp_group_attach(const struct udp *udp, unsigned size) MUST_CHECK;
 
-struct udp_batch; /* buffers for UDP_BATCH_MAX datagrams */
+struct udp_batch;                         /* buffers for UDP_BATCH_MAX datagrams */
 struct udp_batch *udp_batch_create(void); /* NULL if memory is short */
 void udp_batch_destroy(struct udp_batch *batch);
 
-/* Reads what is there, up to UDP_BATCH_MAX datagrams, without waiting. Returns their number, 0 for none, or a
- * negative errno. now receives the clock's reading after them. */
+/* Reads what is there, up to UDP_BATCH_MAX datagrams, without waiting. Returns their number, 0 for
+ * none, or a negative errno. now receives the clock's reading after them. */
 int udp_receive(const struct udp *udp, struct udp_batch *batch, const struct clock *clock,
                 struct reading *now) MUST_CHECK;
 /* The datagrams of the last udp_receive(); they live until the next. */
 const struct datagram *udp_batch_datagrams(const struct udp_batch *batch);
 
-/* Queues an answer to datagram number `index` of the batch: to its source, from the address it asked. payload must
- * live until udp_flush(). At most UDP_BATCH_MAX. */
+/* Queues an answer to datagram number `index` of the batch: to its source, from the address it
+ * asked. payload must live until udp_flush(). At most UDP_BATCH_MAX. */
 void udp_reply(const struct udp *udp, struct udp_batch *batch, size_t index, struct bytes payload,
                bool wants_stamp);
-/* Sends what is queued and empties the queue. Returns how many the kernel took; what it refuses is lost, as a
- * network would lose it. */
+/* Sends what is queued and empties the queue. Returns how many the kernel took; what it refuses is
+ * lost, as a network would lose it. */
 size_t udp_flush(const struct udp *udp, struct udp_batch *batch);
 
 /* Sends one datagram (remote is NULL on a connected socket). 0 or a negative errno. */
 int udp_send(const struct udp *udp, const struct address *remote, struct bytes payload,
              bool wants_stamp) MUST_CHECK;
 
-/* Reads one transmit stamp from the error queue; 1, 0 for none left, or the negative errno that an ICMP message
- * left on a connected socket. sent->payload lives in buffer. */
+/* Reads one transmit stamp from the error queue; 1, 0 for none left, or the negative errno that an
+ * ICMP message left on a connected socket. sent->payload lives in buffer. */
 int udp_read_stamp(const struct udp *udp, const struct clock *clock, uint8_t *buffer, size_t room,
                    struct sent *sent) MUST_CHECK;
 #endif

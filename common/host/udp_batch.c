@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Datagrams by the batch: the server's hot path. Everything that does not change from batch to batch is set once. */
+/* Datagrams by the batch: the server's hot path. Everything that does not change from batch to
+ * batch is set once. */
 #include "common/host/socket_address.h"
 #include "common/host/udp.h"
 #include "common/host/udp_stamp.h"
@@ -60,9 +61,8 @@ static void fill_datagram(struct udp_batch *batch, size_t i, const struct udp *u
     }
     datagram->interface = ancillary.interface;
     datagram->stamp = ancillary.stamp;
-    datagram->received = ancillary.stamp == STAMP_DAEMON
-                             ? now
-                             : clock_convert(clock, ancillary.realtime_ns, now);
+    datagram->received =
+        ancillary.stamp == STAMP_DAEMON ? now : clock_convert(clock, ancillary.realtime_ns, now);
     bool is_cut = (message->msg_hdr.msg_flags & MSG_TRUNC) != 0;
     datagram->payload = bytes_make(batch->payloads[i], is_cut ? 0 : message->msg_len);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* udp_stamp.h - the ancillary data of datagrams: kernel timestamps and the address that was asked. */
+/* udp_stamp.h - the ancillary data of datagrams: kernel timestamps and the address that was asked.
+ */
 #ifndef COMMON_HOST_UDP_STAMP_H
 #define COMMON_HOST_UDP_STAMP_H
 #include "common/base/event.h"
@@ -21,8 +22,9 @@ struct udp_ancillary {
 
 struct udp_ancillary udp_ancillary_read(struct msghdr *message);
 
-/* Writes control messages into a buffer of UDP_CONTROL_SIZE octets: the request for a transmit stamp of this
- * datagram, and the address to send from. They return the octets written, so that one can follow the other. */
+/* Writes control messages into a buffer of UDP_CONTROL_SIZE octets: the request for a transmit
+ * stamp of this datagram, and the address to send from. They return the octets written, so that one
+ * can follow the other. */
 size_t udp_stamp_request(uint8_t *control);
 size_t udp_source_request(uint8_t *control, const struct address *source, uint32_t interface);
 #endif

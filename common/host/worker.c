@@ -7,7 +7,8 @@
 /* Batches read in a row from one socket before the loop looks at everything else. */
 #define ROUNDS_MAX 16
 #define STAMPS_MAX 64
-/* A flush of so many tells what the kernel needs for one datagram; a single one says more of the system call. */
+/* A flush of so many tells what the kernel needs for one datagram; a single one says more of the
+ * system call. */
 #define GAP_BATCH_MIN 8
 #define GAP_NS_MAX 20000
 #define STACK_SIZE (256 * 1024)
@@ -40,12 +41,13 @@ static void start_poll(uv_poll_t *poll)
 static void send_replies(struct worker *worker, const struct udp *udp, size_t count)
 {
     const struct worker_reply *replies;
-    /* The stamp comes last, but before the signature and the queueing of the whole batch, which cost less than
-     * one datagram's way through the kernel. */
+    /* The stamp comes last, but before the signature and the queueing of the whole batch, which
+     * cost less than one datagram's way through the kernel. */
     struct reading now = clock_read(worker->clock);
     worker->handler.seal(worker->handler.context, now, worker->gap_ns, &replies);
     for (size_t i = 0; i < count; i++) {
-        udp_reply(udp, worker->batch, replies[i].request, replies[i].payload, replies[i].wants_stamp);
+        udp_reply(udp, worker->batch, replies[i].request, replies[i].payload,
+                  replies[i].wants_stamp);
     }
 }
 
@@ -101,7 +103,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     struct worker *worker = poll->data;
     const struct udp *udp = &worker->sockets[poll - worker->polls];
     if (status < 0) {
-        /* An error on the socket alone makes libuv give the handle up; reading the error clears it. */
+        /* An error on the socket alone makes libuv give the handle up; reading the error clears it.
+         */
         read_stamps(worker, udp);
         start_poll(poll);
         return;
@@ -169,8 +172,9 @@ static int add_handles(struct worker *worker)
     return 0;
 }
 
-struct worker *worker_create(struct udp *sockets, size_t count, const struct worker_handler *handler,
-                             const struct clock *clock, uv_loop_t *loop)
+struct worker *worker_create(struct udp *sockets, size_t count,
+                             const struct worker_handler *handler, const struct clock *clock,
+                             uv_loop_t *loop)
 {
     assert(count > 0 && count <= WORKER_SOCKETS_MAX);
     struct worker *worker = calloc(1, sizeof(*worker));

@@ -31,7 +31,8 @@ static void test_offset_is_added_to_the_system_clock_only(void)
     clock_destroy(faulty);
 }
 
-/* A clock that gains 50 %: what it shows is bounded by honest readings around creation and reading. */
+/* A clock that gains 50 %: what it shows is bounded by honest readings around creation and reading.
+ */
 static void test_rate_is_gained_since_creation(void)
 {
     const double rate = 0.5;
@@ -82,7 +83,8 @@ static void test_kernel_stamp_is_converted_with_the_fault(void)
     int64_t real_before = clock_read(honest).wall.ns;
     struct reading now = clock_read(faulty);
     int64_t real_after = clock_read(honest).wall.ns;
-    /* A stamp 1 ms before now lies between 1 ms and 1 ms + the time that reading took, on either clock. */
+    /* A stamp 1 ms before now lies between 1 ms and 1 ms + the time that reading took, on either
+     * clock. */
     struct reading then = clock_convert(faulty, real_after - NS_PER_MS, now);
     int64_t age = now.mono.ns - then.mono.ns;
     CU_ASSERT(age <= NS_PER_MS + NS_PER_MS / 10 + 2);

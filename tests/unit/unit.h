@@ -12,7 +12,8 @@ struct unit_case {
     void (*run)(void);
 };
 
-/* Runs the cases and returns what main() returns: 0 only if there was at least one and none failed. */
+/* Runs the cases and returns what main() returns: 0 only if there was at least one and none failed.
+ */
 static inline int unit_run(const char *suite_name, const struct unit_case *cases, size_t count)
 {
     if (CU_initialize_registry() != CUE_SUCCESS) {
