@@ -329,7 +329,8 @@ static struct timestamp transmit_timestamp(uint64_t bits, struct timestamp recei
     if ((int64_t)(bits - receive.bits) < 0) {
         bits = receive.bits + 1;
     }
-    return (struct timestamp){bits};
+    /* Zero, where an era begins, would mean "unknown". */
+    return (struct timestamp){bits == 0 ? 2 : bits};
 }
 
 void server_seal(struct server *server, struct server_reply *replies, size_t count,
