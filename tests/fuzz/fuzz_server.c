@@ -22,7 +22,7 @@ enum {
     FLAG_SENT = 8,        /* the last answer left: its kernel stamp comes back */
     FLAG_INTERLEAVE = 16, /* the origin is the receive timestamp of the last answer */
     FLAG_SIGN = 32,
-    FLAG_KEY = 192 /* which of four keys */
+    FLAG_KEY = 64 /* the two bits from here on: which of four keys */
 };
 
 struct world {
@@ -157,7 +157,7 @@ static void ask(struct world *world, struct bytes request, const struct address 
 
 static size_t sign(struct world *world, uint8_t flags, size_t size)
 {
-    uint32_t key_id = 1 + (flags & FLAG_KEY) / 64;
+    uint32_t key_id = 1U + (uint32_t)flags / FLAG_KEY;
     unsigned version = packet_version_of(world->octets[0]);
     if (version < 1 || version > 4) {
         return size;
