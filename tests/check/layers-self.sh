@@ -73,7 +73,7 @@ begin server/server.h '#include "common/base/instant.h"'
 begin server/node.h '#include "server/server.h"' '#include "client/sync/filter.h"'
 begin server/main.c '#include "server/node.h"' '#include "common/host/udp.h"' '#include "config.h"'
 begin server/ratelimit.c '#include <math.h>' '/* time() and printf() are but words here. */' \
-    'static int settle(struct host *host)' '{' '    host->send(host, "exit(1)");' \
+    'static int settle(struct host *host)' '{' '    host->send(host, "exit(1)", "\"exit(1)", "µ");' \
     "    return snprintf(host->text, 2, \"%c\", '\\'') + filter_time(host);" '}'
 begin tests/unit/test_udp.c '#include <time.h>' '#include "server/server.h"'
 accepted
@@ -128,8 +128,8 @@ begin server/responder.c 'typedef struct reply reply;' && refused 'by typedef'
 begin server/responder.c "$(repeat 500 '/* */')" && refused 'a file of 501 lines'
 begin server/responder.c 'static void act(int a,' '                int b)' '{' "$(repeat 57 '    a = b;')" '}' &&
     refused 'a function of 61 lines'
-begin server/responder.c 'static void act(int a, int b, int c,' '    int (*d)(int, int), int e, int f)' '{' '}' &&
-    refused 'a function of 6 parameters'
+begin server/responder.c 'static void act(int a, int b, int c,' '    int (*d)(int, int), int e, int f, int g)' '{' '}' &&
+    refused 'a function of 7 parameters'
 
 # And nothing of what was planted is left to be refused.
 begin server/responder.c 'static void act(int a,' '                int b)' '{' "$(repeat 56 '    a = b;')" '}'

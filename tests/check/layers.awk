@@ -49,7 +49,7 @@ BEGIN {
 
     lines_max = 500
     function_lines_max = 60
-    parameters_max = 5
+    parameters_max = 6
     # Put together here, or this file would complain of itself.
     unfinished = "(^|[^A-Za-z0-9_])(" "TO" "DO|FIX" "ME|XX" "X|HA" "CK)([^A-Za-z0-9_]|$)"
 }
@@ -119,7 +119,8 @@ function code_of(line,    out, sign)
         } else if (sign == "//") {
             return out
         } else {
-            if (!match(line, sign == "\"" ? /^([^"\\]|\\.)*"/ : /^([^'\\]|\\.)*'/)) return out
+            if (sign == "\"" && !match(line, /^([^"\\]|\\.)*"/)) return out
+            if (sign == "'" && !match(line, /^([^'\\]|\\.)*'/)) return out
             line = substr(line, RLENGTH + 1)
             out = out sign sign
         }
