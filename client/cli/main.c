@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/cli/command.h"
+#include "config.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_MAX_LENGTH 32
+#define NEAR_ENOUGH 3 /* edits, beyond which a name is no misspelling of another */
+
+static const struct subcommand {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} subcommands[] = {
+    {"query", command_query, "ask NTP servers how far our clock is from theirs"},
+    {"sync", command_sync, "set this machine's clock once, if a majority of servers agrees"},
+    {"keygen", command_keygen, "write a file of symmetric keys"},
+};
+#define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
+
+static void print_help(FILE *stream)
+{
+    fprintf(stream,
+            "chime SUBCOMMAND [OPTION]... - asks what time it is, and how sure that is\n\n");
+    for (size_t i = 0; i < SUBCOMMANDS; i++) {
+        fprintf(stream, "  %-8s %s\n", subcommands[i].name, subcommands[i].summary);
+    }
+    fprintf(stream, "\n'chime SUBCOMMAND --help' says more; 'chime --version' the version.\n"
+                    "Exit code: 0 success, 1 failure, 2 a mistake in the arguments.\n");
+}
+
+static unsigned smallest(unsigned a, unsigned b, unsigned c)
+{
+    unsigned least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* How many letters must be changed, added or left out to get from one to the other. */
+static unsigned edits(const char *from, const char *to)
+{
+    unsigned row[NAME_MAX_LENGTH + 1];
+    size_t width = strlen(to);
+    if (width > NAME_MAX_LENGTH) {
+        return NAME_MAX_LENGTH;
+    }
+    for (size_t j = 0; j <= width; j++) {
+        row[j] = (unsigned)j;
+    }
+    for (size_t i = 0; from[i] != '\0'; i++) {
+        unsigned diagonal = row[0]++;
+        for (size_t j = 0; j < width; j++) {
+            unsigned above = row[j + 1];
+            row[j + 1] = smallest(row[j] + 1, above + 1, diagonal + (from[i] != to[j]));
+            diagonal = above;
+        }
+    }
+    return row[width];
+}
+
+static int complain(const char *name)
+{
+    const struct subcommand *nearest = NULL;
+    unsigned least = NEAR_ENOUGH + 1;
+    for (size_t i = 0; i < SUBCOMMANDS; i++) {
+        unsigned count = edits(subcommands[i].name, name);
+        if (count < least) {
+            least = count;
+            nearest = &subcommands[i];
+        }
+    }
+    fprintf(stderr, "chime: '%.64s' is no subcommand; ", name);
+    if (nearest != NULL) {
+        fprintf(stderr, "did you mean '%s'? ", nearest->name);
+    }
+    fprintf(stderr, "'chime --help' lists all of them\n");
+    return COMMAND_USAGE;
+}
+
+static bool is_any(const char *word, const char *a, const char *b, const char *c)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return COMMAND_USAGE;
+    }
+    if (is_any(argv[1], "--help", "-h", "help")) {
+        print_help(stdout);
+        return COMMAND_OK;
+    }
+    if (is_any(argv[1], "--version", "-V", "version")) {
+        printf("chime %s\n", PACKAGE_VERSION);
+        return COMMAND_OK;
+    }
+    for (size_t i = 0; i < SUBCOMMANDS; i++) {
+        if (strcmp(argv[1], subcommands[i].name) == 0) {
+            return subcommands[i].run(argc - 1, argv + 1);
+        }
+    }
+    return complain(argv[1]);
+}
