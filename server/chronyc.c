@@ -22,6 +22,21 @@ bool chronyc_wants_clients(struct bytes request, uint32_t *first, uint32_t *coun
     return true;
 }
 
+size_t chronyc_keep_clients(struct bytes request, struct ratelimit_client *clients, size_t count)
+{
+    struct candm_clients_request wanted;
+    if (!candm_parse_clients(request, &wanted)) {
+        return count;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (clients[i].hits >= wanted.hits_min) {
+            clients[kept++] = clients[i];
+        }
+    }
+    return kept;
+}
+
 /* A command that changes something. Over UDP chronyd refuses it for want of authority. Over the
  * local socket nobody has more than that: there the daemon says that it does not do this at all. */
 static size_t refuse(enum chronyc_channel channel, struct candm_reply *reply)
@@ -64,7 +79,7 @@ static size_t answer_clients(struct bytes request, enum chronyc_channel channel,
     if (wanted.wants_reset) {
         return refuse(channel, reply);
     }
-    size_t count = chronyc_report_clients(facts, wanted.hits_min, clients);
+    size_t count = chronyc_report_clients(facts, clients);
     reply->code = CANDM_REPLY_CLIENT_ACCESSES;
     return candm_write_clients(clients, count, facts->clients_next, facts->clients_slots, out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* chronyc.h - answers chronyc's read-only commands (candm, protocol version 6; layouts in ntpwire/candm.h). Pure:
- * the host gathers the facts. A reply is never longer than its request; its layout follows from the request's
- * length, so that chronyc 4.0 to the newest are all served. */
+/* chronyc.h - answers chronyc's read-only commands (candm, protocol version 6; layouts in
+ * ntpwire/candm.h). Pure: the host gathers the facts. A reply is never longer than its request; its
+ * layout follows from the request's length, so that chronyc 4.0 to the newest are all served. */
 #ifndef SERVER_CHRONYC_H
 #define SERVER_CHRONYC_H
 #include "common/base/sync_state.h"
@@ -18,7 +18,7 @@ struct chronyc_facts {
     struct reading now;
     struct sync_state state;
     struct server_counters counters; /* of all workers */
-    uint64_t commands; /* candm requests answered so far, and those that were not */
+    uint64_t commands;               /* candm requests answered so far, and those that were not */
     uint64_t commands_dropped;
     size_t clients_held;
     /* For a request that chronyc_wants_clients(): the page that was asked for. */
@@ -31,9 +31,14 @@ struct chronyc_facts {
 /* True if the request is a well-formed CLIENT_ACCESSES_BY_INDEX3; *first and *count (at most
  * CHRONYC_CLIENTS_MAX) tell which page to gather. */
 bool chronyc_wants_clients(struct bytes request, uint32_t *first, uint32_t *count);
+/* Of a page's clients keeps those that the request asks for by their number of requests (chronyc's
+ * clients -p), in their order; returns how many. chronyc takes a page that is not full for the last
+ * one: gather on until it is. */
+size_t chronyc_keep_clients(struct bytes request, struct ratelimit_client *clients, size_t count);
 
-/* Writes the reply and returns its length; 0 if the request gets none (not candm, a reply, too short to be
- * refused politely). */
+/* Writes the reply and returns its length; 0 if the request gets none (not candm, a reply, too
+ * short to be refused politely). What only reads is answered on both channels; what would change
+ * something is refused. */
 size_t chronyc_answer(struct bytes request, enum chronyc_channel channel,
                       const struct chronyc_facts *facts, uint8_t out[CHRONYC_MESSAGE_MAX]);
 #endif

@@ -76,18 +76,16 @@ static uint32_t seconds_ago(struct mono last, struct mono now)
     return ago_s < 0 ? 0 : ago_s < CANDM_AGO_UNKNOWN ? (uint32_t)ago_s : CANDM_AGO_UNKNOWN - 1;
 }
 
-size_t chronyc_report_clients(const struct chronyc_facts *facts, uint32_t hits_min,
+size_t chronyc_report_clients(const struct chronyc_facts *facts,
                               struct candm_client clients[CANDM_CLIENTS_MAX])
 {
     const struct candm_service unused = {.interval_log2_s = CANDM_INTERVAL_UNKNOWN,
                                          .last_ago_s = CANDM_AGO_UNKNOWN};
-    size_t count = 0;
-    for (size_t i = 0; i < facts->clients_count && count < CANDM_CLIENTS_MAX; i++) {
+    size_t count =
+        facts->clients_count < CANDM_CLIENTS_MAX ? facts->clients_count : CANDM_CLIENTS_MAX;
+    for (size_t i = 0; i < count; i++) {
         const struct ratelimit_client *client = &facts->clients[i];
-        if (client->hits < hits_min && client->drops < hits_min) {
-            continue;
-        }
-        clients[count++] = (struct candm_client){
+        clients[i] = (struct candm_client){
             .address = client_address(client->key),
             .ntp = {.hits = client->hits,
                     .drops = client->drops,

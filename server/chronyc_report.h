@@ -8,7 +8,7 @@
 
 struct candm_tracking chronyc_report_tracking(const struct chronyc_facts *facts);
 void chronyc_report_server_stats(const struct chronyc_facts *facts, uint64_t stats[CANDM_STATS]);
-/* Those of the facts' clients that have at least hits_min requests or drops; returns how many. */
-size_t chronyc_report_clients(const struct chronyc_facts *facts, uint32_t hits_min,
+/* At most CANDM_CLIENTS_MAX of the facts' clients; returns how many. */
+size_t chronyc_report_clients(const struct chronyc_facts *facts,
                               struct candm_client clients[CANDM_CLIENTS_MAX]);
 #endif
