@@ -270,6 +270,21 @@ static bool read_secret(const struct line *line, struct word word, struct key *k
     return true;
 }
 
+/* A key with a space in it ends here as well: what cannot be an address is not quoted. */
+static bool refuse_address(const struct line *line, struct word item)
+{
+    char text[SHOWN_MAX];
+    shown(item, text);
+    if (strspn(text, "0123456789abcdefABCDEF.:/") != strlen(text) || strpbrk(text, ".:") == NULL) {
+        snprintf(text, sizeof text, "a word of %zu characters", item.size);
+    }
+    return refuse(line,
+                  "%s stands behind the key where its addresses may stand; addresses or "
+                  "prefixes such as 192.0.2.1 or 2001:db8::/32 are accepted, with zero bits "
+                  "behind the prefix and commas between them",
+                  text);
+}
+
 /* Reads the fourth column; line may be NULL to ask only whether it is one. */
 static bool read_addresses(const struct line *line, struct word word, struct key *key)
 {
@@ -278,17 +293,12 @@ static bool read_addresses(const struct line *line, struct word word, struct key
         size_t end = comma == NULL ? word.size : (size_t)(comma - word.at);
         struct word item = {.at = word.at + i, .size = end - i};
         char text[ADDRESS_TEXT_MAX];
-        char quoted[SHOWN_MAX];
         struct prefix prefix;
         bool fits = item.size < sizeof text;
         memcpy(text, item.at, fits ? item.size : 0);
         text[fits ? item.size : 0] = '\0';
         if (!prefix_parse(text, &prefix)) {
-            return line != NULL &&
-                   refuse(line,
-                          "\"%s\" is no address; addresses or prefixes such as 192.0.2.1 or "
-                          "2001:db8::/32 are accepted, with zero bits behind the prefix",
-                          shown(item, quoted));
+            return line != NULL && refuse_address(line, item);
         }
         if (key->prefix_count == KEY_PREFIXES_MAX) {
             return line != NULL && refuse(line,
