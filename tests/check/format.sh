@@ -4,7 +4,6 @@
 # some lines in other ways, so that only 14 is asked.
 set -u
 cd "${srcdir:-.}" || exit 1
-failed=0
 
 formatter=
 for name in clang-format-14 clang-format; do
@@ -17,6 +16,10 @@ if [ -z "$formatter" ]; then
     echo "SKIP: no clang-format 14"
     exit 77
 fi
-find ntpwire common client server tests -name '*.[ch]' -type f -exec "$formatter" --dry-run -Werror {} + || failed=1
-[ "$failed" -eq 0 ] || echo "FAIL: run $formatter -i on these files"
-exit "$failed"
+files=$(find ntpwire common client server tests -name '*.[ch]' -type f -exec "$formatter" --dry-run {} + 2>&1 |
+    sed -n 's/^\([^: ]*\.[ch]\):.*clang-formatted.*/\1/p' | sort -u)
+if [ -n "$files" ]; then
+    # shellcheck disable=SC2086
+    echo "FAIL: use $formatter -i" $files
+    exit 1
+fi

@@ -27,7 +27,8 @@ int main(void)
     refid_format(packet.refid, packet.stratum, refid);
     /* 0xe9000000 s after 1900 fall into November 2023. */
     int64_t unix_ns = timestamp_to_unix_ns(packet.transmit, INT64_C(1700000000000000000));
-    printf("version %d, refid %s, %lld s\n", packet.version, refid, (long long)(unix_ns / 1000000000));
+    printf("version %d, refid %s, %lld s\n", packet.version, refid,
+           (long long)(unix_ns / 1000000000));
     bool ok = memcmp(out, datagram, sizeof(out)) == 0 && strcmp(refid, "GPS") == 0 &&
               unix_ns == INT64_C(1700102528) * 1000000000;
     return ok ? 0 : 1;

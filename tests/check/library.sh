@@ -10,6 +10,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 source=$(cd "${srcdir:-.}" && pwd) || exit 1
 CC=${CC:-cc}
 SANITIZE=${SANITIZE:-}
+mkdir -p tests/check
 work=$(mktemp -d "$(pwd)/tests/check/library.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM

@@ -24,7 +24,7 @@ options_of_page() {
 
 # The options that a program's help names.
 options_of_help() {
-    tr -s ' ,|=[]()\t' '\n' | grep -E '^--?[A-Za-z0-9]' | grep -vE '^-[0-9]+\.' | sort -u
+    tr -s " ,|=[]()'\\t" '\n' | grep -E '^--?[A-Za-z0-9]' | grep -vE '^-[0-9]+\.' | sort -u
 }
 
 same() { # WHAT EXPECTED FOUND
