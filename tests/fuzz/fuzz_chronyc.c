@@ -27,39 +27,69 @@ static void check_reply(struct bytes request, struct bytes reply)
     FUZZ_REQUIRE(bytes_u16(reply, COMMAND_OFFSET) == bytes_u16(request, COMMAND_OFFSET));
 }
 
-static struct chronyc_facts make_facts(struct sync_state state)
+static const struct ratelimit_client clients[CHRONYC_CLIENTS_MAX] = {
+    {.key = UINT64_C(1) << 32 | 0x7F000001, .hits = 5, .interval_log2_s = 6},
+    {.key = UINT64_C(2) << 32, .hits = UINT32_MAX, .drops = UINT32_MAX, .interval_log2_s = 127},
+    {.key = UINT64_C(0x20010DB800000000), .hits = 1, .interval_log2_s = -128},
+};
+
+/* A server that knows nothing, or one whose figures are at their limits. */
+static struct chronyc_facts make_facts(bool extreme)
 {
-    struct reading now = {.mono = {5 * NS_PER_S}, .wall = {INT64_C(1795132800) * NS_PER_S}};
-    return (struct chronyc_facts){.now = now, .state = state, .clients_slots = 64};
+    struct chronyc_facts facts = {
+        .now = {.mono = {5 * NS_PER_S}, .wall = {INT64_C(1795132800) * NS_PER_S}},
+        .state = sync_state_unsynchronised(-20),
+        .clients_slots = 64,
+    };
+    if (extreme) {
+        memset(&facts.counters, 0xFF, sizeof(facts.counters));
+        facts.state.timebase = TIMEBASE_LINE;
+        facts.state.utc.ns = facts.now.wall.ns - NS_PER_S;
+        facts.state.anchor.ns = 0;
+        facts.state.leap = 0;
+        facts.state.stratum = 15;
+        facts.state.refid = UINT32_MAX;
+        facts.state.rate_ppm = -500;
+        facts.state.root_delay_ns = 65536 * NS_PER_S;
+        facts.state.root_dispersion_ns = 65536 * NS_PER_S;
+        facts.state.dispersion_ppm = 1000;
+        facts.state.reference.ns = facts.now.wall.ns - 1;
+        facts.commands = UINT64_MAX;
+        facts.commands_dropped = UINT64_MAX;
+        facts.clients_held = SIZE_MAX;
+    }
+    return facts;
+}
+
+static void answer(struct bytes request, enum chronyc_channel channel,
+                   const struct chronyc_facts *facts)
+{
+    uint8_t out[CHRONYC_MESSAGE_MAX];
+    size_t size = chronyc_answer(request, channel, facts, out);
+    if (size > 0) {
+        uint8_t again[CHRONYC_MESSAGE_MAX];
+        struct bytes reply = bytes_make(out, size);
+        check_reply(request, reply);
+        /* Two daemons must not answer each other for ever. */
+        FUZZ_REQUIRE(chronyc_answer(reply, channel, facts, again) == 0);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct ratelimit_client clients[CHRONYC_CLIENTS_MAX] = {
-        {.key = UINT64_C(1) << 32 | 0x7F000001, .hits = 5, .interval_log2_s = 6},
-        {.key = UINT64_C(2) << 32, .hits = UINT32_MAX, .drops = 7, .interval_log2_s = 127},
-        {.key = UINT64_C(0x20010DB800000000), .hits = 1, .interval_log2_s = -4},
-    };
     struct bytes request = bytes_make(data, size);
-    struct chronyc_facts facts = make_facts(sync_state_unsynchronised(-20));
-    uint32_t first;
-    uint32_t count;
-    if (chronyc_wants_clients(request, &first, &count)) {
-        FUZZ_REQUIRE(count <= CHRONYC_CLIENTS_MAX);
-        facts.clients = clients;
-        facts.clients_count = count;
-        facts.clients_next = 64;
-    }
-    for (int channel = CHRONYC_UDP; channel <= CHRONYC_LOCAL; channel++) {
-        uint8_t out[CHRONYC_MESSAGE_MAX];
-        size_t reply_size = chronyc_answer(request, (enum chronyc_channel)channel, &facts, out);
-        if (reply_size > 0) {
-            uint8_t again[CHRONYC_MESSAGE_MAX];
-            struct bytes reply = bytes_make(out, reply_size);
-            check_reply(request, reply);
-            /* Two daemons must not answer each other for ever. */
-            FUZZ_REQUIRE(chronyc_answer(reply, (enum chronyc_channel)channel, &facts, again) == 0);
+    for (int extreme = 0; extreme <= 1; extreme++) {
+        struct chronyc_facts facts = make_facts(extreme == 1);
+        uint32_t first;
+        uint32_t count;
+        if (chronyc_wants_clients(request, &first, &count)) {
+            FUZZ_REQUIRE(count <= CHRONYC_CLIENTS_MAX);
+            facts.clients = clients;
+            facts.clients_count = count;
+            facts.clients_next = first;
         }
+        answer(request, CHRONYC_UDP, &facts);
+        answer(request, CHRONYC_LOCAL, &facts);
     }
     return 0;
 }

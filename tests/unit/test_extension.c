@@ -257,6 +257,19 @@ static void refuses_bad_field_lengths(void)
     }
 }
 
+static void refuses_short_fields_before_a_good_one(void)
+{
+    for (size_t says = 0; says <= 16; says += 4) {
+        struct builder builder;
+        struct extensions extensions = {.count = 77};
+        begin(&builder);
+        add_field(&builder, 0xF323, says, says > 0 ? says : 4);
+        add_field(&builder, 0xF323, 28, 28);
+        CU_ASSERT_EQUAL(parse(&builder, 4, &extensions),
+                        says < 16 ? PACKET_EXTENSION_LENGTH : PACKET_OK);
+    }
+}
+
 static void bounds_the_number_of_fields(void)
 {
     struct builder builder;
@@ -312,6 +325,7 @@ static const struct unit_case cases[] = {
     {"fields stand in order", fields_stand_in_order},
     {"a MAC may follow fields", a_mac_may_follow_fields},
     {"refuses bad field lengths", refuses_bad_field_lengths},
+    {"refuses short fields before a good one", refuses_short_fields_before_a_good_one},
     {"bounds the number of fields", bounds_the_number_of_fields},
     {"writes padded fields", writes_padded_fields},
     {"refuses to write too long fields", refuses_to_write_too_long_fields},
