@@ -203,6 +203,7 @@ static void numbers_beyond_the_range_saturate(void)
     CU_ASSERT_TRUE(most > 4e18 && most < 5e18);
     CU_ASSERT_EQUAL(candm_float_to_double(candm_float_from_double(-INFINITY)), -most);
     CU_ASSERT_EQUAL(candm_float_to_double(candm_float_from_double(1e300)), most);
+    CU_ASSERT_EQUAL(candm_float_to_double(candm_float_from_double(6e18)), most);
     CU_ASSERT_EQUAL(candm_float_to_double(candm_float_from_double(-1e300)), -most);
     CU_ASSERT_EQUAL(candm_float_to_double(candm_float_from_double(most * (1 - 0x1p-30))), most);
     CU_ASSERT_EQUAL(candm_float_from_double(1e-300), 0);
