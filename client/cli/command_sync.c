@@ -92,9 +92,13 @@ static void decide(const struct options *options, const struct selection *select
 {
     correction->is_dry = options->dry_run;
     if (!selection->has_agreement) {
-        snprintf(correction->error, TEXT_MAX,
-                 "the clock is left alone: %zu of the %zu servers named must agree, and do not",
-                 selection->total - selection->faults, selection->total);
+        if (selection->total == 1) {
+            snprintf(correction->error, TEXT_MAX, "the clock is left alone: no usable answer came");
+        } else {
+            snprintf(correction->error, TEXT_MAX,
+                     "the clock is left alone: %zu of %zu servers must agree, and do not",
+                     selection->total - selection->faults, selection->total);
+        }
         return;
     }
     correction->is_wanted = true;

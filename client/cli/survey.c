@@ -21,7 +21,7 @@ struct target {
     struct resolution resolution;
     uv_timer_t timer;
     bool is_done;
-    uint64_t start_ms;
+    uint64_t start_ns;
     struct address addresses[RESOLVER_ADDRESSES_MAX];
     size_t address_count;
     size_t started;   /* of them have a probe */
@@ -60,7 +60,7 @@ static void finish(struct target *target)
         result->replies += target->probes[i].replies;
     }
     uv_close((uv_handle_t *)&target->timer, NULL);
-    result->elapsed_ns = (int64_t)(uv_now(&target->survey->loop) - target->start_ms) * NS_PER_MS;
+    result->elapsed_ns = (int64_t)(uv_hrtime() - target->start_ns);
     if (target->winner != NULL) {
         result->outcome = SURVEY_OK;
         result->address = target->winner->address;
@@ -236,7 +236,7 @@ static void start_target(struct target *target)
     struct survey_result *result = target->result;
     uv_timer_init(&target->survey->loop, &target->timer);
     target->timer.data = target;
-    target->start_ms = uv_now(&target->survey->loop);
+    target->start_ns = uv_hrtime();
     target->resolution.context = target;
     target->resolution.done = on_resolved;
     result->outcome = SURVEY_FAILED;

@@ -34,7 +34,9 @@ static enum survey_outcome outcome_of(const struct probe *probe)
         return probe->verdict == EXCHANGE_KISS ? SURVEY_KISS : SURVEY_REFUSED;
     }
     if (probe->has_stray) {
-        return SURVEY_GARBAGE;
+        bool is_unproven =
+            probe->stray_verdict >= EXCHANGE_MAC_NAK && probe->stray_verdict <= EXCHANGE_MAC_BAD;
+        return is_unproven ? SURVEY_REFUSED : SURVEY_GARBAGE;
     }
     switch (probe->status) {
     case 0:
@@ -84,9 +86,14 @@ static void write_subject(const struct survey_result *result, char out[SUBJECT_M
     }
 }
 
-static const char *system_advice(int status)
+static const char *system_advice(const struct address *address, int status)
 {
     switch (-status) {
+    case EINVAL:
+        return address->family == ADDRESS_IPV6 && address->octets[0] == 0xFE && address->scope == 0
+                   ? "a link-local address needs its interface, as a number: fe80::1%2 (see 'ip "
+                     "link')"
+                   : "check the address";
     case EAFNOSUPPORT:
         return "this machine lacks that address family; try -4 or -6";
     case EACCES:
@@ -132,10 +139,12 @@ void survey_failure_explain(const struct probe *probes, size_t count, struct sur
     switch (result->outcome) {
     case SURVEY_REFUSED:
     case SURVEY_KISS:
-        explain_reply(&probe->reply, probe->verdict, subject, result);
-        break;
     case SURVEY_GARBAGE:
-        explain_reply(&probe->stray, probe->stray_verdict, subject, result);
+        if (probe->has_answer) {
+            explain_reply(&probe->reply, probe->verdict, subject, result);
+        } else {
+            explain_reply(&probe->stray, probe->stray_verdict, subject, result);
+        }
         break;
     case SURVEY_CLOSED:
         snprintf(result->sentence, SURVEY_TEXT_MAX,
@@ -152,7 +161,7 @@ void survey_failure_explain(const struct probe *probes, size_t count, struct sur
         break;
     default:
         snprintf(result->sentence, SURVEY_TEXT_MAX, "%s cannot be asked: %s; %s", subject,
-                 strerror(-probe->status), system_advice(probe->status));
+                 strerror(-probe->status), system_advice(&probe->address, probe->status));
         break;
     }
 }

@@ -127,6 +127,10 @@ static void print_block(const struct survey_result *result, const struct paint *
         printf("our clock is %s the server's\n", best->offset_ns > 0 ? "behind" : "ahead of");
     }
     print_duration("delay", best->delay_ns, "");
+    if (result->sample_count < result->requests) {
+        printf("  %-10s %zu of %u requests gave a sample\n", "loss", result->sample_count,
+               result->requests);
+    }
     print_jitter(result);
     printf("  %-10s %u\n", "stratum", best->stratum);
     printf("  %-10s %s\n", "reference",
@@ -217,16 +221,21 @@ static void print_outsiders(const struct survey_result *results, size_t count,
     }
 }
 
-static void print_agreement(const struct selection *selection, const struct paint *paint)
+static void print_agreement(const struct survey_result *results, const struct selection *selection,
+                            const struct paint *paint)
 {
     char offset[QUANTITY_TEXT_MAX];
     char earliest[QUANTITY_TEXT_MAX];
     char latest[QUANTITY_TEXT_MAX];
     size_t needed = selection->total - selection->faults;
+    size_t usable = 0;
+    for (size_t i = 0; i < selection->total; i++) {
+        usable += results[i].outcome == SURVEY_OK;
+    }
     if (!selection->has_agreement) {
-        printf("%sNo agreement: %zu of the %zu servers would have to share an offset, they do "
-               "not.%s\n",
-               paint->bad, needed, selection->total, paint->end);
+        printf("%sNo agreement: %zu of %zu servers must share an offset; %zu gave one, and %s.%s\n",
+               paint->bad, needed, selection->total, usable,
+               usable < needed ? "that is too few" : "they are too far apart", paint->end);
         return;
     }
     printf("%sAgreed by %zu of %zu servers (%zu needed): offset %s, from %s to %s.%s\n",
@@ -245,7 +254,7 @@ void survey_report_print(const struct survey_result *results, size_t count,
     struct paint paint = choose_paint();
     if (count > 1) {
         print_table(results, count, selection, &paint);
-        print_agreement(selection, &paint);
+        print_agreement(results, selection, &paint);
         if (selection->has_agreement) {
             print_outsiders(results, count, &paint);
         }

@@ -35,6 +35,11 @@ static void explain_malformed(const struct exchange_reply *reply, char out[EXCHA
 {
     const char *wanted =
         "an NTP reply has 48 octets, or 48 and well-formed extension fields or a MAC";
+    if (reply->size == 0) {
+        snprintf(out, EXCHANGE_TEXT_MAX, "the reply is empty, or longer than any NTP reply: %s",
+                 wanted);
+        return;
+    }
     switch (reply->packet_verdict) {
     case PACKET_VERSION_UNKNOWN:
         wanted = "versions 1 to 4 are understood";
