@@ -68,7 +68,7 @@ static void the_device_stands_in_for_a_refused_call(void)
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        _exit(draw_without_getrandom());
+        _exit((int)draw_without_getrandom());
     }
     CU_ASSERT_EQUAL_FATAL(waitpid(child, &status, 0), child);
     CU_ASSERT_TRUE_FATAL(WIFEXITED(status));

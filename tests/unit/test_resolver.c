@@ -91,6 +91,11 @@ static void names_are_looked_up_by_family_and_listed_once(void)
     for (size_t i = 0; i < ipv4.count; i++) {
         CU_ASSERT_EQUAL(ipv4.addresses[i].family, ADDRESS_IPV4);
     }
+    /* There may be none, which is a sentence then. */
+    struct outcome ipv6 = look_up("localhost", ADDRESS_IPV6, &is_at_once);
+    for (size_t i = 0; i < ipv6.count; i++) {
+        CU_ASSERT_EQUAL(ipv6.addresses[i].family, ADDRESS_IPV6);
+    }
 }
 
 static void what_is_no_name_gets_a_sentence(void)
