@@ -11,6 +11,7 @@
 #define SENTENCE_MAX 512
 #define SHOWN_MAX 64
 #define NEAR_DISTANCE 3
+_Static_assert(CONFIG_LISTEN_MAX == 16 && CONFIG_PREFIXES_MAX == 1024, "as complain_value() says");
 
 /* How far the text has been read. inih cuts lines into sections, keys and values, but Debian's
  * build of it tells neither line numbers nor any mistake but the first: so the lines are counted,
@@ -136,7 +137,7 @@ static void complain_value(struct reading_state *state, const struct config_key 
         [CONFIG_REPEATED] = "is there already; each is accepted once",
         [CONFIG_OPPOSED] = "is both allowed and denied; keep one of the two",
         [CONFIG_OFF_MIXED] = "cannot stand here: off excludes addresses; keep one of the two",
-        [CONFIG_FULL] = "is one too many",
+        [CONFIG_FULL] = "is one too many; up to 16 addresses and 1024 prefixes are accepted",
         [CONFIG_NO_MEMORY] = "did not fit into memory",
     };
     char shown[SHOWN_MAX];
@@ -155,7 +156,8 @@ static void take_list(struct reading_state *state, size_t index, const char *val
 {
     static const char separators[] = " \t,";
     const struct config_key *key = &config_keys[index];
-    for (const char *at = value + strspn(value, separators); *at != '\0';) {
+    /* inih cuts off a comment behind a value, but not one behind its further lines. */
+    for (const char *at = value + strspn(value, separators); *at != '\0' && *at != ';';) {
         size_t size = strcspn(at, separators);
         char item[CONFIG_ITEM_MAX];
         bool fits = size < sizeof item;

@@ -18,7 +18,8 @@
 static enum config_verdict take_control(struct config_draft *draft, const char *item)
 {
     static const char *const words[] = {"auto", "system", "shadow", "virtual", NULL};
-    int choice = 0;
+    /* A misspelt word counts as virtual here, so that the keys for it draw no complaint besides. */
+    int choice = CONTROL_VIRTUAL;
     enum config_verdict verdict = config_take_choice(item, words, &choice);
     draft->config.clock.control = (enum config_control)choice;
     return verdict;
