@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+# server.sh - starts the server that stock clients are pointed at; to be sourced after lib.sh.
+CHIMED=${CHIMED:-$BUILD/chimed}
+CHIME=${CHIME:-$BUILD/chime}
+PYTHON=$(command -v /usr/bin/python3 || command -v python3)
+STRATUM=8
+OFFSET_MS=80 # what chimed's virtual clock is ahead of ours
+
+# Where libtool keeps the binary proper: a library must be preloaded into that, not into libtool's script.
+binary() { # PROGRAM
+    local proper=${1%/*}/.libs/${1##*/}
+    if head -c 2 "$1" | grep -q '#!' && [ -x "$proper" ]; then
+        echo "$proper"
+    else
+        echo "$1"
+    fi
+}
+
+prepare_server() {
+    [ -x "$CHIMED" ] || fail "no $CHIMED: run make, or name one with CHIMED="
+    [ -n "$PYTHON" ] || skip "python3 is not there"
+    CHIMED_BINARY=$(binary "$CHIMED")
+    export LD_LIBRARY_PATH="${CHIMED_BINARY%/*}:$BUILD/.libs"
+}
+
+# The configuration of most tests; more of it on stdin, by sections.
+write_config() { # CLOCK-LINES
+    cat > "$WORK/chimed.conf" <<CONF
+[clock]
+${1:-control = shadow}
+[server]
+listen = 0.0.0.0:123 [::]:123
+local-stratum = $STRATUM
+workers = ${WORKERS:-1}
+[keys]
+file = $WORK/keys
+[control]
+chronyc = 127.0.0.1:323 [::1]:323
+chronyc-socket = $WORK/server.sock
+[log]
+level = info
+CONF
+}
+
+start_chimed() { # CONFIG [WORDS-BEFORE…]
+    local config=$1
+    shift
+    start chimed "$@" ${LEASH[@]+"${LEASH[@]}"} "$CHIMED_BINARY" --config "$config"
+}
+
+# Debian's chronyd in chimed's place.
+start_chronyd_server() {
+    local chronyd
+    chronyd=$(stock_program chronyd) || skip "$chronyd"
+    cat > "$WORK/server.conf" <<CONF
+allow
+local stratum $STRATUM
+keyfile $WORK/keys
+bindcmdaddress $WORK/chrony/server.sock
+pidfile $WORK/server.pid
+CONF
+    start chronyd-server "${SERVER[@]}" "${HARMLESS[@]}" "$chronyd" -d -x -u root -f "$WORK/server.conf"
+}
+
+# Starts the server in its namespace and waits until it answers on both families.
+start_server() { # [CLOCK-LINES]
+    prepare_server
+    if [ "${INTEROP_SERVER:-chimed}" = chronyd ]; then
+        OFFSET_MS=0
+        start_chronyd_server
+    else
+        write_config "${1:-}"
+        start_chimed "$WORK/chimed.conf" "${SERVER[@]}"
+    fi
+    SERVER_PID=$DAEMON
+    wait_answer "$SERVER4"
+    wait_answer "$SERVER6"
+}
+
+# With a clock that is off by a known amount: what a client reports must show it.
+start_offset_server() {
+    start_server "control = virtual
+virtual-offset = $OFFSET_MS ms
+virtual-rate = 0 ppm
+virtual-wander = 0 ppb"
+}
+
+wait_answer() { # ADDRESS [PORT]
+    local said
+    said=$(wait_until "${INTEROP_SERVER:-chimed} answers on $1" \
+        in_client "$PYTHON" "$INTEROP/ntp.py" "$@") || fail "$said"
+}
+
+# Is a number of seconds that a client reports within 5 ms of the server's offset?
+is_server_offset() { # SECONDS
+    awk -v seconds="$1" -v wanted="$OFFSET_MS" \
+        'BEGIN { error = seconds * 1000 - wanted; exit !(seconds != "" && error > -5 && error < 5) }'
+}
