@@ -108,31 +108,34 @@ static bool reads_back(const char *text, const struct request *request)
     return ok;
 }
 
-static void print_usage_of_keys(const struct request *request)
+static void print_advice(const struct request *request)
 {
-    const char *path = request->path;
+    /* Daemons start elsewhere: they want the whole path. */
+    char *whole = realpath(request->path, NULL);
+    const char *path = whole != NULL ? whole : request->path;
     unsigned id = (unsigned)request->id;
-    const char *type = key_type_name(request->type);
-    printf("Wrote %u %s key%s to %s (mode 0600): id %u", (unsigned)request->count, type,
-           request->count == 1 ? "" : "s", path, id);
+    printf("Wrote %u %s key%s to %s (mode 0600): id %u", (unsigned)request->count,
+           key_type_name(request->type), request->count == 1 ? "" : "s", path, id);
     if (request->count > 1) {
         printf(" to %u", (unsigned)(request->id + request->count - 1));
     }
     printf(
         ".\n\n"
-        "The same file belongs on the server and its clients. Bring it there by a safe way (scp).\n"
-        "  chimed    [keys] file = %s\n"
-        "  chime     chime query -k %u --keys %s HOST\n"
-        "  chronyd   keyfile %s        and for a source: server HOST key %u\n"
-        "  ntpd      keys %s; trustedkey %u        and: server HOST key %u\n"
-        "            in a copy without \"HEX:\"%s\n",
+        "The same file belongs on the server and its clients. Bring it there by a safe way, such "
+        "as scp.\n"
+        "  chimed   [keys] file = %s\n"
+        "  chime    chime query -k %u --keys %s HOST\n"
+        "  chronyd  keyfile %s, and on a client: server HOST key %u\n"
+        "  ntpd     keys %s, trustedkey %u, and on a client: server HOST key %u;\n"
+        "           in a copy without \"HEX:\"%s\n",
         path, id, path, path, id, path, id, id,
         request->type == KEY_AES128_CMAC
             ? ", its type written AES128CMAC (ntp.org) or AES-128 (ntpsec)"
             : "");
     if (request->id + (request->count - 1) > CLASSIC_ID_MAX) {
-        printf("            ntpd takes ids up to %d only.\n", CLASSIC_ID_MAX);
+        printf("           ntpd takes ids up to %d only.\n", CLASSIC_ID_MAX);
     }
+    free(whole);
 }
 
 static void print_json(const struct request *request, const char *error)
@@ -197,7 +200,7 @@ static int write_keys(const struct request *request)
     if (request->json && !is_output) {
         print_json(request, NULL);
     } else if (!is_output) {
-        print_usage_of_keys(request);
+        print_advice(request);
     }
     return COMMAND_OK;
 }

@@ -83,17 +83,7 @@ static bool is_any(const char *word, const char *a, const char *b, const char *c
     return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
 }
 
-/* A full disk or a closed pipe must not look like success. */
-static int finish(int exit_code)
-{
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        fprintf(stderr, "chime: standard output cannot be written\n");
-        return exit_code == COMMAND_OK ? COMMAND_FAILED : exit_code;
-    }
-    return exit_code;
-}
-
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc < 2) {
         print_help(stderr);
@@ -109,8 +99,19 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < SUBCOMMANDS; i++) {
         if (strcmp(argv[1], subcommands[i].name) == 0) {
-            return finish(subcommands[i].run(argc - 1, argv + 1));
+            return subcommands[i].run(argc - 1, argv + 1);
         }
     }
     return complain(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    int exit_code = run(argc, argv);
+    /* A full disk or a closed pipe must not look like success. */
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        fprintf(stderr, "chime: standard output cannot be written\n");
+        return exit_code == COMMAND_OK ? COMMAND_FAILED : exit_code;
+    }
+    return exit_code;
 }

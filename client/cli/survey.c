@@ -345,6 +345,7 @@ static void summarise(struct survey_result *result)
     for (size_t i = 0; i < result->sample_count; i++) {
         double difference = (double)(result->samples[i].offset_ns - best->offset_ns);
         squares += difference * difference;
+        result->interleaved_count += result->samples[i].is_interleaved;
     }
     result->best = *best;
     result->jitter_ns =

@@ -147,6 +147,10 @@ void survey_failure_explain(const struct probe *probes, size_t count, struct sur
         }
         break;
     case SURVEY_CLOSED:
+        /* The port stands in the sentence already. */
+        if (strcmp(subject, result->name) == 0) {
+            address_format(&result->address, subject);
+        }
         snprintf(result->sentence, SURVEY_TEXT_MAX,
                  "nothing listens on UDP port %u of %s (connection refused): is a server running "
                  "there, on that port?",

@@ -98,6 +98,7 @@ static void write_server(struct json *json, const struct survey_result *result)
     json_integer(json, "requests", result->requests);
     json_integer(json, "replies", result->replies);
     json_integer(json, "samples", (int64_t)result->sample_count);
+    json_integer(json, "interleaved_samples", (int64_t)result->interleaved_count);
     json_integer(json, "elapsed_ns", result->elapsed_ns);
     write_sample(json, result);
     json_close_object(json);

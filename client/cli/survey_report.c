@@ -95,7 +95,7 @@ static void print_title(const struct survey_result *result, const struct paint *
 static void print_duration(const char *label, int64_t ns, const char *explanation)
 {
     char text[QUANTITY_TEXT_MAX];
-    printf("  %-10s %s%s\n", label, quantity_format_duration(ns, false, text), explanation);
+    printf("  %-11s %s%s\n", label, quantity_format_duration(ns, false, text), explanation);
 }
 
 static void print_jitter(const struct survey_result *result)
@@ -105,7 +105,7 @@ static void print_jitter(const struct survey_result *result)
         snprintf(text, sizeof(text), " over %zu samples", result->sample_count);
         print_duration("jitter", result->jitter_ns, text);
     } else {
-        printf("  %-10s unknown from one sample (-c 4 takes four)\n", "jitter");
+        printf("  %-11s unknown from one sample (-c 4 takes four)\n", "jitter");
     }
 }
 
@@ -118,7 +118,7 @@ static void print_block(const struct survey_result *result, const struct paint *
     char dispersion[QUANTITY_TEXT_MAX];
     char reference[REFERENCE_TEXT_MAX];
     print_title(result, paint);
-    printf("  %-10s %s%s%s +/- %s: ", "offset", paint->strong,
+    printf("  %-11s %s%s%s +/- %s: ", "offset", paint->strong,
            quantity_format_duration(best->offset_ns, true, offset), paint->end,
            quantity_format_duration(best->bound_ns, false, bound));
     if (best->offset_ns == 0) {
@@ -128,21 +128,24 @@ static void print_block(const struct survey_result *result, const struct paint *
     }
     print_duration("delay", best->delay_ns, "");
     if (result->sample_count < result->requests) {
-        printf("  %-10s %zu of %u requests gave a sample\n", "loss", result->sample_count,
+        printf("  %-11s %zu of %u requests gave a sample\n", "loss", result->sample_count,
                result->requests);
     }
     print_jitter(result);
-    printf("  %-10s %u\n", "stratum", best->stratum);
-    printf("  %-10s %s\n", "reference",
+    printf("  %-11s %u\n", "stratum", best->stratum);
+    printf("  %-11s %s\n", "reference",
            survey_report_reference(best->refid, best->stratum, reference));
-    printf("  %-10s delay %s, dispersion %s\n", "root",
+    printf("  %-11s delay %s, dispersion %s\n", "root",
            quantity_format_duration(best->root_delay_ns, false, delay),
            quantity_format_duration(best->root_dispersion_ns, false, dispersion));
-    printf("  %-10s %s\n", "leap", survey_report_leap(best->leap));
-    printf("  %-10s %u%s%s\n", "version", best->version,
-           best->is_interleaved ? ", interleaved" : "",
+    printf("  %-11s %s\n", "leap", survey_report_leap(best->leap));
+    printf("  %-11s %u%s\n", "version", best->version,
            best->is_authenticated ? ", authenticated" : "");
-    printf("  %-10s %s when sent, %s when received\n", "stamps",
+    if (result->interleaved_count > 0) {
+        printf("  %-11s %zu of %zu samples\n", "interleaved", result->interleaved_count,
+               result->sample_count);
+    }
+    printf("  %-11s %s when sent, %s when received\n", "stamps",
            survey_report_stamp(best->sent_stamp), survey_report_stamp(best->received_stamp));
 }
 

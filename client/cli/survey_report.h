@@ -30,14 +30,12 @@ const char *survey_report_stamp(enum stamp_origin stamp);
  *     name, address, port               as asked; what answered, or was tried last
  *     outcome                           ok, unresolved, unreachable, closed, silent, garbage, kiss
  * code, refused, failed error                             a sentence test, kiss_code the name of
- * the test that failed; RATE and the like requests, replies, samples, elapsed_ns offset_ns,
- * bound_ns, delay_ns     server - us: positive means we are behind; half-width; round trip
- *     jitter_ns                         with two samples or more
- *     outside                           of the agreed interval
- *     stratum, leap, version, precision_log2_s, poll_log2_s, root_delay_ns, root_dispersion_ns
- *     refid, reference                  eight hex digits; in words
- *     interleaved, authenticated
- *     sent_stamp, received_stamp        kernel, daemon or hardware: who took T1 and T4
+ * the test that failed; RATE and the like requests, replies, samples, interleaved_samples,
+ * elapsed_ns offset_ns, bound_ns, delay_ns     server - us: positive means we are behind;
+ * half-width; round trip jitter_ns                         with two samples or more outside of the
+ * agreed interval stratum, leap, version, precision_log2_s, poll_log2_s, root_delay_ns,
+ * root_dispersion_ns refid, reference                  eight hex digits; in words interleaved,
+ * authenticated sent_stamp, received_stamp        kernel, daemon or hardware: who took T1 and T4
  *     t1_ns, t2_ns, t3_ns, t4_ns
  *   agreement    agreed, servers, needed, truechimers, earliest_ns, latest_ns, offset_ns, split
  *   action       of chime sync: kind (step, slew, none), offset_ns, dry_run, done, error
