@@ -9,7 +9,8 @@
 #define SECONDS_HIGH_NONE UINT32_C(0x7fffffff)
 #define NS_PER_SECOND INT64_C(1000000000)
 
-/* As chronyd 4.3 was seen to ask for; the last three are newer and take any length. */
+/* As chronyd 4.3 was seen to ask for; the last three are newer, and as long as chronyc 4.9 sends
+ * them. */
 static const uint16_t request_sizes[] = {
     [CANDM_NULL] = 28,
     [CANDM_ONLINE] = 60,
@@ -71,9 +72,9 @@ static const uint16_t request_sizes[] = {
     [CANDM_SELECT_DATA] = CANDM_SELECT_DATA_SIZE,
     [CANDM_RELOAD_SOURCES] = 28,
     [CANDM_DOFFSET] = 28,
-    [CANDM_MODIFY_SELECTOPTS] = 28,
-    [CANDM_MODIFY_OFFSET] = 28,
-    [CANDM_LOCAL_WAIT] = 28,
+    [CANDM_MODIFY_SELECTOPTS] = 52,
+    [CANDM_MODIFY_OFFSET] = 48,
+    [CANDM_LOCAL_WAIT] = 48,
 };
 
 enum candm_verdict candm_parse_request(struct bytes datagram, struct candm_request *request)
@@ -132,7 +133,7 @@ void candm_write_reply_header(const struct candm_reply *reply, uint8_t out[CANDM
 
 size_t candm_request_size(unsigned command)
 {
-    return command < sizeof request_sizes / sizeof request_sizes[0] ? request_sizes[command] : 0;
+    return command < sizeof(request_sizes) / sizeof(request_sizes[0]) ? request_sizes[command] : 0;
 }
 
 uint32_t candm_float_from_double(double value)
@@ -210,7 +211,7 @@ bool candm_get_time(struct bytes view, size_t offset, int64_t *unix_ns)
 
 void candm_put_address(uint8_t *at, const struct candm_address *address)
 {
-    memcpy(at, address->octets, sizeof address->octets);
+    memcpy(at, address->octets, sizeof(address->octets));
     bytes_put_u16(at + 16, address->family);
     bytes_put_u16(at + 18, 0);
 }
@@ -219,7 +220,7 @@ struct candm_address candm_get_address(struct bytes view, size_t offset)
 {
     struct bytes octets = bytes_slice(view, offset, CANDM_ADDRESS_SIZE);
     struct candm_address address = {.family = bytes_u16(octets, 16)};
-    memcpy(address.octets, octets.data, sizeof address.octets);
+    memcpy(address.octets, octets.data, sizeof(address.octets));
     return address;
 }
 

@@ -4,7 +4,7 @@
  *
  * A request is padded to at least the length of its reply, so that a server need never send more
  * than it got. What chronyd 4.3 asks of each command's length was measured; the layouts are those
- * that chronyc 4.0 to 4.8 take. Pure functions, safe in any thread, no allocation. */
+ * that chronyc 4.0 to 4.9 take. Pure functions, safe in any thread, no allocation. */
 #ifndef NTPWIRE_CANDM_H
 #define NTPWIRE_CANDM_H
 #include "ntpwire/bytes.h"

@@ -3,6 +3,12 @@
 
 #include <string.h>
 
+/* Wraps rather than overflow, should a clock read nonsense. */
+static int64_t difference_ns(int64_t a_ns, int64_t b_ns)
+{
+    return (int64_t)((uint64_t)a_ns - (uint64_t)b_ns);
+}
+
 static double seconds(int64_t duration_ns)
 {
     return (double)duration_ns / (double)NS_PER_S;
@@ -22,7 +28,8 @@ struct candm_tracking chronyc_report_tracking(const struct chronyc_facts *facts)
     if (state->timebase == TIMEBASE_LINE) {
         /* The time we serve may differ from what the system clock shows. Ours gains rate_ppm on the
          * oscillator: so that is slow, which chrony says with a minus. */
-        tracking.correction_s = seconds(sync_state_utc(state, facts->now).ns - facts->now.wall.ns);
+        tracking.correction_s =
+            seconds(difference_ns(sync_state_utc(state, facts->now).ns, facts->now.wall.ns));
         tracking.frequency_ppm = -state->rate_ppm;
     }
     return tracking;
@@ -35,7 +42,7 @@ static uint64_t requests_heard(const struct server_counters *counters)
                                                     RESPONDER_NOT_REQUEST, RESPONDER_CONTROL,
                                                     RESPONDER_DENIED,      RESPONDER_OWN_ADDRESS};
     uint64_t heard = counters->received;
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         uint64_t count = counters->verdicts[others[i]];
         heard = heard > count ? heard - count : 0;
     }
@@ -47,7 +54,7 @@ static uint64_t requests_heard(const struct server_counters *counters)
 void chronyc_report_server_stats(const struct chronyc_facts *facts, uint64_t stats[CANDM_STATS])
 {
     const struct server_counters *counters = &facts->counters;
-    memset(stats, 0, CANDM_STATS * sizeof stats[0]);
+    memset(stats, 0, CANDM_STATS * sizeof(stats[0]));
     stats[CANDM_STAT_NTP_HITS] = requests_heard(counters);
     stats[CANDM_STAT_CMD_HITS] = facts->commands + facts->commands_dropped;
     stats[CANDM_STAT_NTP_DROPS] = counters->verdicts[RESPONDER_LIMITED];
@@ -66,13 +73,13 @@ static struct candm_address client_address(uint64_t key)
 {
     struct address address = address_from_client_key(key);
     struct candm_address out = {.family = address.family == ADDRESS_IPV4 ? CANDM_IPV4 : CANDM_IPV6};
-    memcpy(out.octets, address.octets, sizeof out.octets);
+    memcpy(out.octets, address.octets, sizeof(out.octets));
     return out;
 }
 
 static uint32_t seconds_ago(struct mono last, struct mono now)
 {
-    int64_t ago_s = (now.ns - last.ns) / NS_PER_S;
+    int64_t ago_s = difference_ns(now.ns, last.ns) / NS_PER_S;
     return ago_s < 0 ? 0 : ago_s < CANDM_AGO_UNKNOWN ? (uint32_t)ago_s : CANDM_AGO_UNKNOWN - 1;
 }
 

@@ -57,6 +57,6 @@ void entropy_init(struct random *random)
     /* A first try, so that a system without random numbers is found at the start and not at a first
      * request. */
     uint8_t octet;
-    refill(NULL, &octet, sizeof octet);
+    refill(NULL, &octet, sizeof(octet));
     random_init(random, refill, NULL);
 }

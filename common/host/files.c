@@ -148,16 +148,16 @@ int files_write(const char *path, const char *text, size_t size, unsigned mode, 
     }
     char folder[PATH_MAX];
     char temporary[PATH_MAX];
-    int length = slash == NULL ? snprintf(folder, sizeof folder, ".")
+    int length = slash == NULL ? snprintf(folder, sizeof(folder), ".")
                  : slash == path
-                     ? snprintf(folder, sizeof folder, "/")
-                     : snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
-    if (length < 0 || (size_t)length >= sizeof folder) {
+                     ? snprintf(folder, sizeof(folder), "/")
+                     : snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+    if (length < 0 || (size_t)length >= sizeof(folder)) {
         return -ENAMETOOLONG;
     }
     /* The name is cut, so that the suffix fits in what a folder takes (255 octets). */
-    length = snprintf(temporary, sizeof temporary, "%s/.%.200s.XXXXXX", folder, name);
-    if (length < 0 || (size_t)length >= sizeof temporary) {
+    length = snprintf(temporary, sizeof(temporary), "%s/.%.200s.XXXXXX", folder, name);
+    if (length < 0 || (size_t)length >= sizeof(temporary)) {
         return -ENAMETOOLONG;
     }
     /* Mode 0600 and O_EXCL: a file or a link that somebody laid there is never opened. */

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* files.h - whole files in, whole files out. Errors are negative errno; the caller names the object. */
+/* files.h - whole files in, whole files out. Errors are negative errno; the caller names the
+ * object. */
 #ifndef COMMON_HOST_FILES_H
 #define COMMON_HOST_FILES_H
 #include "ntpwire/bytes.h"
 
-/* Reads a regular file of at most size_max octets into *text (malloc'd, NUL-terminated; the caller frees). -EFBIG for
- * a longer one, -EISDIR for a folder, -EINVAL for a zero octet inside, -EACCES … */
+/* Reads a regular file of at most size_max octets into *text (malloc'd, NUL-terminated; the caller
+ * frees). -EFBIG for a longer one, -EISDIR for a folder, -EINVAL for a zero octet inside, -EACCES …
+ */
 int files_read_text(const char *path, size_t size_max, char **text) MUST_CHECK;
 /* Do others than owner and group have any access? For files that hold secrets. */
 int files_is_private(const char *path, bool *is_private) MUST_CHECK;
-/* Writes atomically: a new file beside it with that mode (whatever the umask), fsync, rename. exclusive refuses with
- * -EEXIST to replace one. A full disk leaves the old file as it was. */
-int files_write(const char *path, const char *text, size_t size, unsigned mode, bool exclusive) MUST_CHECK;
+/* Writes atomically: a new file beside it with that mode (whatever the umask), fsync, rename.
+ * exclusive refuses with -EEXIST to replace one. A full disk leaves the old file as it was. */
+int files_write(const char *path, const char *text, size_t size, unsigned mode,
+                bool exclusive) MUST_CHECK;
 #endif

@@ -136,7 +136,7 @@ static size_t write_prefix(enum log_level level, char *out, size_t room)
     char date[40];
     clock_gettime(CLOCK_REALTIME, &now);
     if (gmtime_r(&now.tv_sec, &fields) == NULL ||
-        strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &fields) == 0) {
+        strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &fields) == 0) {
         date[0] = 0;
     }
     const char *program = the_log.program;
@@ -165,8 +165,8 @@ static void write_stderr(enum log_level level, const char *text)
 {
     char line[LINE_MAX_OCTETS];
     if (the_log.lost > 0) {
-        size_t size = write_prefix(LOG_LEVEL_WARNING, line, sizeof line);
-        int more = snprintf(line + size, sizeof line - size,
+        size_t size = write_prefix(LOG_LEVEL_WARNING, line, sizeof(line));
+        int more = snprintf(line + size, sizeof(line) - size,
                             "%u lines were lost: whoever reads this log could not keep up\n",
                             the_log.lost);
         if (!write_line(line, size + (size_t)more)) {
@@ -175,8 +175,8 @@ static void write_stderr(enum log_level level, const char *text)
         }
         the_log.lost = 0;
     }
-    size_t size = write_prefix(level, line, sizeof line);
-    size += escape(text, line + size, sizeof line - size - 1);
+    size_t size = write_prefix(level, line, sizeof(line));
+    size += escape(text, line + size, sizeof(line) - size - 1);
     line[size++] = '\n';
     if (!write_line(line, size)) {
         the_log.lost++;
@@ -189,12 +189,12 @@ void log_message(enum log_level level, const char *format, ...)
     char text[TEXT_MAX];
     va_list arguments;
     va_start(arguments, format);
-    int size = vsnprintf(text, sizeof text, format, arguments);
+    int size = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     if (size < 0) {
         text[0] = 0;
-    } else if ((size_t)size >= sizeof text) {
-        memcpy(text + sizeof text - 4, "...", 4);
+    } else if ((size_t)size >= sizeof(text)) {
+        memcpy(text + sizeof(text) - 4, "...", 4);
     }
 
     pthread_mutex_lock(&the_log.mutex);
@@ -202,7 +202,7 @@ void log_message(enum log_level level, const char *format, ...)
         /* Nobody asked for it. */
     } else if (the_log.use_syslog) {
         char escaped[LINE_MAX_OCTETS];
-        escape(text, escaped, sizeof escaped);
+        escape(text, escaped, sizeof(escaped));
         syslog(level_priority(level), "%s", escaped);
     } else {
         write_stderr(level, text);

@@ -14,7 +14,7 @@
 static int name_to_address(const char *name, struct sockaddr_un *address, socklen_t *size)
 {
     size_t length = strlen(name);
-    if ((name[0] != '/' && name[0] != '@') || length < 2 || length >= sizeof address->sun_path) {
+    if ((name[0] != '/' && name[0] != '@') || length < 2 || length >= sizeof(address->sun_path)) {
         return 0;
     }
     memset(address, 0, sizeof *address);
@@ -44,7 +44,7 @@ void notify_send(const char *state)
     }
     /* READY=1 is worth a second's wait for a busy manager, but no more. */
     struct timeval patience = {.tv_sec = 1};
-    setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     ssize_t sent =
         sendto(file, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address, size);
     (void)sent; /* nobody could be told */

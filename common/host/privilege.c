@@ -24,7 +24,7 @@ static bool find_user(const char *user, struct identity *identity)
     char buffer[16384];
     struct passwd entry;
     struct passwd *found = NULL;
-    if (getpwnam_r(user, &entry, buffer, sizeof buffer, &found) == 0 && found != NULL) {
+    if (getpwnam_r(user, &entry, buffer, sizeof(buffer), &found) == 0 && found != NULL) {
         *identity = (struct identity){.uid = entry.pw_uid, .gid = entry.pw_gid};
         return true;
     }
@@ -37,7 +37,7 @@ static bool find_user(const char *user, struct identity *identity)
         return false; /* the largest means "leave it as it is" */
     }
     *identity = (struct identity){.uid = (uid_t)number, .gid = (gid_t)number};
-    if (getpwuid_r((uid_t)number, &entry, buffer, sizeof buffer, &found) == 0 && found != NULL) {
+    if (getpwuid_r((uid_t)number, &entry, buffer, sizeof(buffer), &found) == 0 && found != NULL) {
         identity->gid = entry.pw_gid;
     }
     return true;

@@ -38,7 +38,7 @@ static void fail_to_resolve(const struct resolution *resolution, int status)
     default:
         break;
     }
-    snprintf(error, sizeof error, "host '%.128s' does not resolve: %s; %s", resolution->name, why,
+    snprintf(error, sizeof(error), "host '%.128s' does not resolve: %s; %s", resolution->name, why,
              advice);
     fail(resolution, error);
 }
@@ -66,7 +66,7 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *lis
     for (const struct addrinfo *entry = status == 0 ? list : NULL; entry != NULL;
          entry = entry->ai_next) {
         union socket_address socket_address = {0};
-        if (entry->ai_addrlen > sizeof socket_address) {
+        if (entry->ai_addrlen > sizeof(socket_address)) {
             continue;
         }
         memcpy(&socket_address, entry->ai_addr, entry->ai_addrlen);
@@ -92,7 +92,7 @@ static void answer_literal(struct resolution *resolution, const struct address *
         return;
     }
     char error[RESOLVER_ERROR_MAX];
-    snprintf(error, sizeof error, "'%s' is no %s address, which was asked for", resolution->name,
+    snprintf(error, sizeof(error), "'%s' is no %s address, which was asked for", resolution->name,
              family == ADDRESS_IPV4 ? "IPv4" : "IPv6");
     fail(resolution, error);
 }
@@ -100,7 +100,7 @@ static void answer_literal(struct resolution *resolution, const struct address *
 int resolver_start(uv_loop_t *loop, struct resolution *resolution, const char *name, uint16_t port,
                    enum address_family family)
 {
-    snprintf(resolution->name, sizeof resolution->name, "%s", name);
+    snprintf(resolution->name, sizeof(resolution->name), "%s", name);
     resolution->port = port;
     struct address literal;
     if (address_parse(name, port, &literal)) {

@@ -21,7 +21,7 @@ static const char *const exchanges[] = {"activity",    "add_server_127.0.0.9",
                                         "sources",     "sourcestats-2",
                                         "sourcestats", "tracking",
                                         "waitsync_1"};
-#define EXCHANGES (sizeof exchanges / sizeof exchanges[0])
+#define EXCHANGES (sizeof(exchanges) / sizeof(exchanges[0]))
 
 struct octets {
     uint8_t data[640];
@@ -38,9 +38,9 @@ static struct octets load(const char *folder, const char *prefix, const char *na
     char path[512];
     struct octets octets = {.size = 0};
     const char *srcdir = getenv("srcdir");
-    snprintf(path, sizeof path, "%s/tests/vectors/corpus/%s/%schronyc-%s.hex",
+    snprintf(path, sizeof(path), "%s/tests/vectors/corpus/%s/%schronyc-%s.hex",
              srcdir != NULL ? srcdir : ".", folder, prefix, name);
-    if (!hex_load(path, octets.data, sizeof octets.data, &octets.size)) {
+    if (!hex_load(path, octets.data, sizeof(octets.data), &octets.size)) {
         CU_FAIL_FATAL("a vector is missing");
     }
     return octets;
@@ -64,7 +64,7 @@ static void recorded_requests_parse_and_serialise(void)
         uint8_t out[CANDM_REQUEST_HEADER];
         CU_ASSERT_EQUAL(candm_parse_request(view(&octets), &request), CANDM_OK);
         candm_write_request_header(&request, out);
-        CU_ASSERT_EQUAL(memcmp(out, octets.data, sizeof out), 0);
+        CU_ASSERT_EQUAL(memcmp(out, octets.data, sizeof(out)), 0);
         /* chronyc 4.3 knows two layouts of the counters; the shorter is the limit. */
         size_t size = candm_request_size(request.command);
         CU_ASSERT_EQUAL(request.command == CANDM_SERVER_STATS ? CANDM_SERVER_STATS_11_SIZE : size,
@@ -86,7 +86,7 @@ static void recorded_replies_parse_and_serialise(void)
         CU_ASSERT_EQUAL(reply.sequence, request.sequence);
         CU_ASSERT_TRUE(octets.size <= asked.size);
         candm_write_reply_header(&reply, out);
-        CU_ASSERT_EQUAL(memcmp(out, octets.data, sizeof out), 0);
+        CU_ASSERT_EQUAL(memcmp(out, octets.data, sizeof(out)), 0);
         /* One is not taken for the other. */
         CU_ASSERT_EQUAL(candm_parse_request(view(&octets), &request), CANDM_NOT_REQUEST);
         CU_ASSERT_FALSE(candm_parse_reply(view(&asked), &reply));
@@ -117,7 +117,7 @@ static void refuses_what_is_no_request(void)
         other.data[reserved] = 1;
         CU_ASSERT_EQUAL(candm_parse_request(view(&other), &request), CANDM_NOT_REQUEST);
     }
-    CU_ASSERT_EQUAL(memcmp(&request, &untouched, sizeof request), 0);
+    CU_ASSERT_EQUAL(memcmp(&request, &untouched, sizeof(request)), 0);
     for (unsigned version = 0; version < 256; version++) {
         struct octets other = good;
         other.data[0] = (uint8_t)version;
@@ -137,8 +137,8 @@ static void knows_the_length_of_each_command(void)
         CU_ASSERT_TRUE(size == 0 || (size >= CANDM_REPLY_HEADER && size <= CANDM_REPLY_MAX));
         known += size != 0;
     }
-    CU_ASSERT_EQUAL(known, 75 - sizeof withdrawn / sizeof withdrawn[0]);
-    for (size_t i = 0; i < sizeof withdrawn / sizeof withdrawn[0]; i++) {
+    CU_ASSERT_EQUAL(known, 75 - sizeof(withdrawn) / sizeof(withdrawn[0]));
+    for (size_t i = 0; i < sizeof(withdrawn) / sizeof(withdrawn[0]); i++) {
         CU_ASSERT_EQUAL(candm_request_size(withdrawn[i]), 0);
     }
 }
@@ -156,7 +156,7 @@ static void recorded_numbers_keep_their_bits(void)
                   {"ntpdata-3", {76, 80, 100, 104, 108, 112, 116}},
                   {"selectdata-2", {64, 68, 72}}};
     size_t seen = 0;
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         struct octets reply = load_reply(fields[i].name);
         for (const uint8_t *offset = fields[i].offsets; *offset != 0; offset++) {
             uint32_t bits = bytes_u32(view(&reply), *offset);
@@ -180,7 +180,7 @@ static void numbers_mean_what_chronyc_prints(void)
                  {1.5, 0x04c00000},
                  {-0.25, 0x01800000},
                  {2, 0x06800000}};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         CU_ASSERT_EQUAL(candm_float_from_double(known[i].value), known[i].bits);
         CU_ASSERT_EQUAL(candm_float_to_double(known[i].bits), known[i].value);
     }
@@ -227,11 +227,11 @@ static void times_round_trip(void)
                                        INT64_C(1795192601176249105),
                                        INT64_C(4294967296) * 1000000000 + 999999999,
                                        INT64_C(9223372035) * 1000000000};
-    for (size_t i = 0; i < sizeof instants / sizeof instants[0]; i++) {
+    for (size_t i = 0; i < sizeof(instants) / sizeof(instants[0]); i++) {
         uint8_t out[12];
         int64_t back = 42;
         candm_put_time(out, instants[i]);
-        CU_ASSERT_TRUE(candm_get_time(bytes_make(out, sizeof out), 0, &back));
+        CU_ASSERT_TRUE(candm_get_time(bytes_make(out, sizeof(out)), 0, &back));
         CU_ASSERT_EQUAL(back, instants[i]);
     }
     static const uint8_t only_32_bits[12] = {0x7f, 0xff, 0xff, 0xff, 0x6b, 0,
@@ -289,12 +289,12 @@ static void activity_and_counters_are_laid_out_as_recorded(void)
     const struct candm_activity five = {1, 2, 3, 4, 5};
     CU_ASSERT_EQUAL(candm_write_activity(&five, out), activity.size);
     for (uint32_t i = 0; i < 5; i++) {
-        CU_ASSERT_EQUAL(bytes_u32(bytes_make(out, sizeof out), 28 + 4 * i), i + 1);
+        CU_ASSERT_EQUAL(bytes_u32(bytes_make(out, sizeof(out)), 28 + 4 * i), i + 1);
     }
 
     const uint64_t counts[CANDM_STATS] = {[CANDM_STAT_CMD_HITS] = 7};
     uint16_t code = 0;
-    memset(out, 0, sizeof out);
+    memset(out, 0, sizeof(out));
     CU_ASSERT_EQUAL(candm_write_server_stats(counts, stats.size, &code, out), stats.size);
     CU_ASSERT_EQUAL(code, CANDM_REPLY_SERVER_STATS_11);
     CU_ASSERT_EQUAL(memcmp(out + 28, stats.data + 28, stats.size - 28), 0);
@@ -312,7 +312,7 @@ static void counters_take_the_layout_that_fits(void)
         size_t size = candm_write_server_stats(counts, room, &code, out);
         CU_ASSERT_EQUAL(size, room < 60 ? 0 : room < 72 ? 60 : room < 196 ? 72 : 196);
         CU_ASSERT_EQUAL(code, room < 60 ? 0 : room < 72 ? 22 : room < 196 ? 24 : 25);
-        struct bytes written = bytes_make(out, sizeof out);
+        struct bytes written = bytes_make(out, sizeof(out));
         size_t shown = size == 60 ? 8 : size == 72 ? 11 : size == 196 ? 17 : 0;
         for (size_t i = 0; i < shown; i++) {
             uint64_t value =
@@ -333,7 +333,7 @@ static void clients_are_laid_out_as_recorded(void)
     CU_ASSERT_EQUAL(memcmp(out + 28, recorded.data + 28, recorded.size - 28), 0);
 
     struct candm_client clients[CANDM_CLIENTS_MAX];
-    memset(clients, 0, sizeof clients);
+    memset(clients, 0, sizeof(clients));
     clients[7] = (struct candm_client){
         .address = {.octets = {0x20, 1, 0xd, 0xb8}, .family = CANDM_IPV6},
         .ntp = {.hits = 1, .drops = 4, .interval_log2_s = -7, .last_ago_s = 11},
@@ -342,13 +342,13 @@ static void clients_are_laid_out_as_recorded(void)
         .timeout_interval_log2_s = CANDM_INTERVAL_UNKNOWN,
     };
     CU_ASSERT_EQUAL(candm_write_clients(clients, 8, 9, 1000, out), 520);
-    struct bytes written = bytes_make(out, sizeof out);
+    struct bytes written = bytes_make(out, sizeof(out));
     CU_ASSERT_EQUAL(bytes_u32(written, 28), 1000);
     CU_ASSERT_EQUAL(bytes_u32(written, 32), 9);
     CU_ASSERT_EQUAL(bytes_u32(written, 36), 8);
     const size_t last = 40 + 7 * 60;
     struct candm_address address = candm_get_address(written, last);
-    CU_ASSERT_EQUAL(memcmp(&address, &clients[7].address, sizeof address), 0);
+    CU_ASSERT_EQUAL(memcmp(&address, &clients[7].address, sizeof(address)), 0);
     for (uint32_t i = 0; i < 6; i++) {
         CU_ASSERT_EQUAL(bytes_u32(written, last + 20 + 4 * i), i + 1);
     }

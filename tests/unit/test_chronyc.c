@@ -45,7 +45,7 @@ static const struct {
     {"tracking", false, CANDM_SUCCESS},
     {"waitsync_1", false, CANDM_SUCCESS},
 };
-#define EXCHANGES (sizeof exchanges / sizeof exchanges[0])
+#define EXCHANGES (sizeof(exchanges) / sizeof(exchanges[0]))
 
 /* Measured on chronyd 4.3 without sources, over UDP: the shortest length that is not refused for
  * its length, and the status from there on. */
@@ -68,10 +68,10 @@ static const struct {
     /* What chronyd reads over its local socket only; and 54 has a shorter layout here. */
     {54, 60, 0}, {57, 152, 4}, {67, 52, 4}, {68, 520, 0}, {69, 76, 4},
     /* Newer than 4.3. */
-    {72, 28, 2}, {73, 28, 2}, {74, 28, 2},
+    {72, 52, 2}, {73, 48, 2}, {74, 48, 2},
 };
 /* clang-format on */
-#define MEASURED (sizeof measured / sizeof measured[0])
+#define MEASURED (sizeof(measured) / sizeof(measured[0]))
 
 struct message {
     uint8_t data[REQUEST_MAX];
@@ -88,9 +88,9 @@ static struct message load(const char *folder, const char *prefix, const char *n
     char path[512];
     struct message message = {.size = 0};
     const char *srcdir = getenv("srcdir");
-    snprintf(path, sizeof path, "%s/tests/vectors/corpus/%s/%schronyc-%s.hex",
+    snprintf(path, sizeof(path), "%s/tests/vectors/corpus/%s/%schronyc-%s.hex",
              srcdir != NULL ? srcdir : ".", folder, prefix, name);
-    if (!hex_load(path, message.data, sizeof message.data, &message.size)) {
+    if (!hex_load(path, message.data, sizeof(message.data), &message.size)) {
         CU_FAIL_FATAL("a vector is missing");
     }
     return message;
@@ -119,7 +119,7 @@ static struct message ask_by(enum chronyc_channel channel, const struct message 
     struct message out = {.size = 0};
     struct candm_request header;
     uint8_t again[CHRONYC_MESSAGE_MAX];
-    memset(out.data, 0xa5, sizeof out.data);
+    memset(out.data, 0xa5, sizeof(out.data));
     *reply = (struct candm_reply){.status = 0xffff};
     out.size = chronyc_answer(view(request), channel, facts, out.data);
     CU_ASSERT_TRUE(out.size <= request->size);
@@ -402,7 +402,7 @@ static void clients_are_listed(void)
     static const uint8_t prefix[16] = {0x20, 1, 0xd, 0xb8, 0, 1, 0, 2};
     struct candm_address address = candm_get_address(octets, 100);
     CU_ASSERT_EQUAL(address.family, CANDM_IPV6);
-    CU_ASSERT_EQUAL(memcmp(address.octets, prefix, sizeof prefix), 0);
+    CU_ASSERT_EQUAL(memcmp(address.octets, prefix, sizeof(prefix)), 0);
     CU_ASSERT_EQUAL(bytes_u32(octets, 148), 0);
     for (size_t at = 160; at < 520; at++) {
         CU_ASSERT_EQUAL(out.data[at], 0);

@@ -22,7 +22,7 @@ static char folder[64];
 
 static void folder_make(void)
 {
-    snprintf(folder, sizeof folder, "/tmp/chime-test-files-XXXXXX");
+    snprintf(folder, sizeof(folder), "/tmp/chime-test-files-XXXXXX");
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
 }
 
@@ -35,7 +35,7 @@ static int folder_remove(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(entries);
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            snprintf(path, sizeof path, "%s/%.255s", folder, entry->d_name);
+            snprintf(path, sizeof(path), "%s/%.255s", folder, entry->d_name);
             CU_ASSERT_EQUAL(remove(path), 0);
             count++;
         }
@@ -48,7 +48,7 @@ static int folder_remove(void)
 static const char *path_of(const char *name)
 {
     static char path[PATH_ROOM];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
     return path;
 }
 
@@ -115,7 +115,7 @@ static void knows_whether_others_may_read(void)
         bool is_private;
     } modes[] = {{0600, true},  {0640, true},  {0660, true},
                  {0644, false}, {0602, false}, {0601, false}};
-    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         bool is_private = !modes[i].is_private;
         CU_ASSERT_EQUAL(chmod(path_of("keys"), modes[i].mode), 0);
         CU_ASSERT_EQUAL(files_is_private(path_of("keys"), &is_private), 0);
@@ -159,7 +159,7 @@ static void does_not_write_through_a_link(void)
 {
     folder_make();
     char target[PATH_ROOM];
-    snprintf(target, sizeof target, "%s/target", folder);
+    snprintf(target, sizeof(target), "%s/target", folder);
     put(target, "kept", 4);
     CU_ASSERT_EQUAL_FATAL(symlink(target, path_of("link")), 0);
     CU_ASSERT_EQUAL(files_write(path_of("link"), "new", 3, 0600, true), -EEXIST);
@@ -181,7 +181,7 @@ static void takes_every_kind_of_path(void)
     name[255] = 0;
     CU_ASSERT_EQUAL(files_write(path_of(name), "long", 4, 0600, false), 0);
     expect_text(path_of(name), "long");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(getcwd(here, sizeof here));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(getcwd(here, sizeof(here)));
     CU_ASSERT_EQUAL_FATAL(chdir(folder), 0);
     CU_ASSERT_EQUAL(files_write("relative", "r", 1, 0600, true), 0);
     CU_ASSERT_EQUAL_FATAL(chdir(here), 0);
@@ -197,7 +197,7 @@ static void a_full_disk_leaves_the_old_file(void)
 {
     folder_make();
     char text[8192];
-    memset(text, 'x', sizeof text);
+    memset(text, 'x', sizeof(text));
     CU_ASSERT_EQUAL(files_write(path_of("file"), "old", 3, 0600, false), 0);
     struct rlimit saved, limited;
     CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &saved), 0);
@@ -205,8 +205,8 @@ static void a_full_disk_leaves_the_old_file(void)
     limited.rlim_cur = 4096;
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
     CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &limited), 0);
-    int replaced = files_write(path_of("file"), text, sizeof text, 0600, false);
-    int created = files_write(path_of("other"), text, sizeof text, 0600, true);
+    int replaced = files_write(path_of("file"), text, sizeof(text), 0600, false);
+    int created = files_write(path_of("other"), text, sizeof(text), 0600, true);
     setrlimit(RLIMIT_FSIZE, &saved);
     signal(SIGXFSZ, handler);
     CU_ASSERT_EQUAL(replaced, -EFBIG);

@@ -54,7 +54,7 @@ static void writes_one_line_with_time_program_and_level(void)
     errno = EDOM;
     log_message(LOG_LEVEL_WARNING, "port %d is taken", 123);
     int error = errno;
-    capture_end(&capture, out, sizeof out);
+    capture_end(&capture, out, sizeof(out));
     CU_ASSERT_EQUAL(error, EDOM);
     int year, month, day, hour, minute, second, ms, end = 0;
     CU_ASSERT_EQUAL(sscanf(out, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ %n", &year, &month, &day, &hour,
@@ -72,7 +72,7 @@ static void leaves_out_what_is_below_the_level(void)
     log_message(LOG_LEVEL_NOTICE, "not this");
     log_message(LOG_LEVEL_DEBUG, "nor this");
     log_message(LOG_LEVEL_ERROR, "but this");
-    capture_end(&capture, out, sizeof out);
+    capture_end(&capture, out, sizeof(out));
     CU_ASSERT_PTR_NULL(strstr(out, "not this"));
     CU_ASSERT_PTR_NULL(strstr(out, "nor this"));
     CU_ASSERT_PTR_NOT_NULL(strstr(out, "chimed: error: but this\n"));
@@ -85,18 +85,18 @@ static void speaks_to_a_journal_only_where_it_reads(void)
     struct stat status;
     struct capture capture = capture_start();
     CU_ASSERT_EQUAL_FATAL(fstat(STDERR_FILENO, &status), 0);
-    snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)status.st_dev,
+    snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev,
              (unsigned long long)status.st_ino);
     setenv("JOURNAL_STREAM", stream, 1);
     log_open("chimed", false, LOG_LEVEL_NOTICE);
     log_message(LOG_LEVEL_WARNING, "a");
     log_message(LOG_LEVEL_NOTICE, "b");
-    snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)status.st_dev,
+    snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev,
              (unsigned long long)status.st_ino + 1);
     setenv("JOURNAL_STREAM", stream, 1);
     log_open("chimed", false, LOG_LEVEL_NOTICE);
     log_message(LOG_LEVEL_ERROR, "c");
-    capture_end(&capture, out, sizeof out);
+    capture_end(&capture, out, sizeof(out));
     unsetenv("JOURNAL_STREAM");
     CU_ASSERT_NSTRING_EQUAL(out, "<4>a\n<5>b\n2", 11);
     CU_ASSERT_PTR_NOT_NULL(strstr(out, "Z chimed: error: c\n"));
@@ -108,7 +108,7 @@ static void escapes_control_characters(void)
     struct capture capture = capture_start();
     log_open("chimed", false, LOG_LEVEL_NOTICE);
     log_message(LOG_LEVEL_ERROR, "%s", "a\nb\x1b[2Jc\x7f\xc2\x9b é");
-    capture_end(&capture, out, sizeof out);
+    capture_end(&capture, out, sizeof(out));
     CU_ASSERT_PTR_NOT_NULL(strstr(out, "error: a\\x0ab\\x1b[2Jc\\x7f\\xc2\x9b é\n"));
     CU_ASSERT_PTR_EQUAL(strchr(out, '\n'), out + strlen(out) - 1);
 }
@@ -117,14 +117,14 @@ static void cuts_long_lines(void)
 {
     char text[9000];
     char out[20000];
-    memset(text, 'x', sizeof text - 1);
-    text[sizeof text - 1] = 0;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = 0;
     struct capture capture = capture_start();
     log_open("chimed", false, LOG_LEVEL_NOTICE);
     log_message(LOG_LEVEL_ERROR, "%s", text);
-    memset(text, '\n', sizeof text - 1);
+    memset(text, '\n', sizeof(text) - 1);
     log_message(LOG_LEVEL_ERROR, "%s", text);
-    size_t size = capture_end(&capture, out, sizeof out);
+    size_t size = capture_end(&capture, out, sizeof(out));
     CU_ASSERT_TRUE(size > 2000 && size < 2 * 4096);
     char *end = strchr(out, '\n');
     CU_ASSERT_PTR_NOT_NULL_FATAL(end);
@@ -148,7 +148,7 @@ static void survives_a_closed_pipe_and_says_what_was_lost(void)
     close(ends[1]);
     capture.reader = ends[0];
     log_message(LOG_LEVEL_ERROR, "here again");
-    capture_end(&capture, out, sizeof out);
+    capture_end(&capture, out, sizeof(out));
     CU_ASSERT_PTR_NOT_NULL(strstr(out, "warning: 2 lines were lost"));
     CU_ASSERT_PTR_NOT_NULL(strstr(out, "error: here again\n"));
 }
@@ -160,21 +160,21 @@ static void does_not_wait_for_a_full_pipe(void)
     struct capture capture = capture_start();
     int flags = fcntl(STDERR_FILENO, F_GETFL);
     fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK);
-    memset(block, '.', sizeof block);
-    while (write(STDERR_FILENO, block, sizeof block) > 0) {
+    memset(block, '.', sizeof(block));
+    while (write(STDERR_FILENO, block, sizeof(block)) > 0) {
     }
     fcntl(STDERR_FILENO, F_SETFL, flags);
     log_open("chimed", false, LOG_LEVEL_NOTICE);
     for (int i = 0; i < 1000; i++) {
         log_message(LOG_LEVEL_ERROR, "line %d", i);
     }
-    size_t size = capture_end(&capture, out, sizeof out);
+    size_t size = capture_end(&capture, out, sizeof(out));
     CU_ASSERT_TRUE(size > 0);
     CU_ASSERT_PTR_NULL(strstr(out, "line"));
     /* The count is told once somebody reads again. */
     capture = capture_start();
     log_message(LOG_LEVEL_ERROR, "after");
-    capture_end(&capture, out, sizeof out);
+    capture_end(&capture, out, sizeof(out));
     CU_ASSERT_PTR_NOT_NULL(strstr(out, "1000 lines were lost"));
     CU_ASSERT_PTR_NOT_NULL(strstr(out, "after"));
 }
@@ -200,7 +200,7 @@ static void keeps_lines_of_threads_apart(void)
     for (size_t i = 0; i < 4; i++) {
         pthread_join(threads[i], NULL);
     }
-    capture_end(&capture, out, sizeof out);
+    capture_end(&capture, out, sizeof(out));
     int lines = 0;
     for (char *line = strtok(out, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         char thread;

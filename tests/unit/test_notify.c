@@ -31,7 +31,7 @@ static int manager_open(const char *name)
 static void expect_state(int manager, const char *state)
 {
     char text[256];
-    ssize_t size = recv(manager, text, sizeof text - 1, 0);
+    ssize_t size = recv(manager, text, sizeof(text) - 1, 0);
     CU_ASSERT_EQUAL_FATAL(size, (ssize_t)strlen(state));
     text[size] = 0;
     CU_ASSERT_STRING_EQUAL(text, state);
@@ -40,7 +40,7 @@ static void expect_state(int manager, const char *state)
 static void tells_a_manager_at_a_path(void)
 {
     char name[64];
-    snprintf(name, sizeof name, "/tmp/chime-test-notify-%ld", (long)getpid());
+    snprintf(name, sizeof(name), "/tmp/chime-test-notify-%ld", (long)getpid());
     int manager = manager_open(name);
     setenv("NOTIFY_SOCKET", name, 1);
     notify_send("READY=1\nSTATUS=serving");
@@ -55,7 +55,7 @@ static void tells_a_manager_at_a_path(void)
 static void tells_a_manager_at_an_abstract_name(void)
 {
     char name[64];
-    snprintf(name, sizeof name, "@chime-test-notify-%ld", (long)getpid());
+    snprintf(name, sizeof(name), "@chime-test-notify-%ld", (long)getpid());
     int manager = manager_open(name);
     setenv("NOTIFY_SOCKET", name, 1);
     notify_send("READY=1");
@@ -67,7 +67,7 @@ static void tells_a_manager_at_an_abstract_name(void)
 static void takes_the_longest_name_and_no_longer(void)
 {
     char name[110];
-    snprintf(name, sizeof name, "@%-106ld", (long)getpid());
+    snprintf(name, sizeof(name), "@%-106ld", (long)getpid());
     CU_ASSERT_EQUAL_FATAL(strlen(name), 107);
     int manager = manager_open(name);
     setenv("NOTIFY_SOCKET", name, 1);
@@ -89,15 +89,15 @@ static void ignores_other_names_and_leaks_nothing(void)
         "", "@", "/", "relative", "vsock:2:1234", "/no/such/socket"};
     int before = dup(STDIN_FILENO);
     close(before);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         setenv("NOTIFY_SOCKET", names[i], 1);
         notify_send("READY=1");
     }
     unsetenv("NOTIFY_SOCKET");
     char name[5000];
-    memset(name, 'x', sizeof name - 1);
+    memset(name, 'x', sizeof(name) - 1);
     name[0] = '/';
-    name[sizeof name - 1] = 0;
+    name[sizeof(name) - 1] = 0;
     setenv("NOTIFY_SOCKET", name, 1);
     notify_send("READY=1");
     unsetenv("NOTIFY_SOCKET");

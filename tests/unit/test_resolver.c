@@ -21,7 +21,7 @@ static void done(void *context, const struct address *addresses, size_t count, c
     for (size_t i = 0; i < count; i++) {
         outcome->addresses[i] = addresses[i];
     }
-    snprintf(outcome->error, sizeof outcome->error, "%s", error != NULL ? error : "");
+    snprintf(outcome->error, sizeof(outcome->error), "%s", error != NULL ? error : "");
 }
 
 /* Looks the name up; is_at_once says that done was called before resolver_start() returned. */
@@ -46,7 +46,7 @@ static void literals_are_answered_at_once(void)
         enum address_family family;
     } literals[] = {
         {"192.0.2.1", ADDRESS_IPV4}, {"2001:db8::1", ADDRESS_IPV6}, {"fe80::1%7", ADDRESS_IPV6}};
-    for (size_t i = 0; i < sizeof literals / sizeof literals[0]; i++) {
+    for (size_t i = 0; i < sizeof(literals) / sizeof(literals[0]); i++) {
         for (int named = 0; named < 2; named++) {
             bool is_at_once = false;
             char text[ADDRESS_TEXT_MAX];
@@ -102,8 +102,8 @@ static void what_is_no_name_gets_a_sentence(void)
 {
     char name[400];
     bool is_at_once = false;
-    memset(name, 'a', sizeof name - 1);
-    name[sizeof name - 1] = 0;
+    memset(name, 'a', sizeof(name) - 1);
+    name[sizeof(name) - 1] = 0;
     struct outcome outcome = look_up(name, ADDRESS_NONE, &is_at_once);
     CU_ASSERT_EQUAL(outcome.count, 0);
     CU_ASSERT_NSTRING_EQUAL(outcome.error, "host 'aaaa", 10);
