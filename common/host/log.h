@@ -31,8 +31,8 @@ struct log_limit {
     int64_t spent_ns; /* how much of burst * interval_ns is used up */
     int64_t last_ns;
     uint64_t refused; /* since the last line that passed */
-    uint64_t
-        suppressed; /* once a line passed: how many were left out before it, for that line to say */
+    /* How many were left out before the line that just passed: for that line to say. */
+    uint64_t suppressed;
 };
 bool log_limit_pass(struct log_limit *limit, int64_t now_ns);
 #endif
