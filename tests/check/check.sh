@@ -42,11 +42,11 @@ conclude() {
 
 # built WHAT FOLDER TARGETS OPTIONS...: builds, and says how long it took. Nothing can be tested in what does not build.
 built() {
-    what=$1
+    part=$1
     shift
     begun=$(now_s)
     build_in "$@"
-    say "$what: built in $(($(now_s) - begun)) s"
+    say "$part: built in $(($(now_s) - begun)) s"
 }
 
 # tested WHAT FOLDER: make check there. A make that fails although no test did counts as one failure.
@@ -58,7 +58,7 @@ tested() {
     make -s -k -j"$jobs" check >bootstrap-check.log 2>&1 </dev/null || make_status=$?
     count "$2"
     if [ "$make_status" -ne 0 ] && [ "$part_failed" -eq 0 ]; then
-        tail -n 40 bootstrap-check.log
+        end_of bootstrap-check.log 40
         say "  FAILED: make check in $2/ ended with exit code $make_status; its last lines stand above"
         part_failed=1
     fi
@@ -74,7 +74,7 @@ fuzzed() {
     make -s -j"$jobs" fuzz-smoke >bootstrap-fuzz.log 2>&1 </dev/null || make_status=$?
     count "$1"
     if [ "$make_status" -ne 0 ] && [ "$part_failed" -eq 0 ]; then
-        tail -n 40 bootstrap-fuzz.log
+        end_of bootstrap-fuzz.log 40
         say "  FAILED: make fuzz-smoke ended with exit code $make_status; its last lines stand above"
         part_failed=1
     fi
