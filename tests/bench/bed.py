@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The test bed: network namespaces, programs started in them, and what they leave behind."""
 import ctypes
+import glob
 import json
 import os
 import re
@@ -34,8 +35,19 @@ def leave_clock_alone():
         raise Skip("the right to set the clock can't be given up: " + os.strerror(ctypes.get_errno()))
 
 
-def end_with_parent():
+def prepare_child(cpus=None):
+    """To be called between fork and exec."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    # Where the kernel groups processes by session, the group's nice value is the one that counts.
+    os.setsid()
+    try:
+        with open("/proc/self/autogroup", "w", encoding="ascii") as file:
+            file.write(str(NICE))
+    except OSError:
+        pass
+    if cpus:
+        os.sched_setaffinity(0, cpus)
 
 
 def run(arguments, text=None):
@@ -52,16 +64,22 @@ def remove_namespace(name):
     subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
 
-def remove_stale_namespaces():
-    """Those of benchmarks that were killed."""
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return b"bench.py" in file.read()
+    except OSError:
+        return False
+
+
+def remove_stale():
+    """The namespaces and folders of benchmarks that were killed."""
     for name in re.findall(PREFIX + r"-\d+-\S+", run(["ip", "netns", "list"])):
-        try:
-            with open(f"/proc/{name.split('-')[2]}/cmdline", "rb") as file:
-                is_alive = b"bench.py" in file.read()
-        except OSError:
-            is_alive = False
-        if not is_alive:
+        if not is_alive(name.split("-")[2]):
             remove_namespace(name)
+    for folder in glob.glob(os.path.join(tempfile.gettempdir(), PREFIX + "-*.*")):
+        if not is_alive(os.path.basename(folder).split("-")[2].split(".")[0]):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def softirq_thread():
@@ -149,7 +167,7 @@ class Bed:
     """What must be gone at the end: namespaces, processes, the folder for their files."""
 
     def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix=PREFIX + ".")
+        self.folder = tempfile.mkdtemp(prefix=f"{PREFIX}-{os.getpid()}.")
         self.pairs = {}
         self.running = None
         self.cpus = sorted(os.sched_getaffinity(0))
@@ -168,15 +186,11 @@ class Bed:
 
     def start(self, name, program, arguments, cpus):
         """Starts a server in its namespace, on the given CPUs."""
-        def prepare():
-            end_with_parent()
-            os.setpriority(os.PRIO_PROCESS, 0, NICE)
-            os.sched_setaffinity(0, cpus)
         with open(os.path.join(self.folder, name + ".log"), "wb") as log:
             self.running = subprocess.Popen(
                 ["ip", "netns", "exec", self.pair(name).server, program.path] + arguments,
                 env=program.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=prepare)
+                preexec_fn=lambda: prepare_child(cpus))
         return self.running.pid
 
     def stop(self):
@@ -192,14 +206,9 @@ class Bed:
 
     def in_namespace(self, namespace, program, arguments, cpus=None):
         """Runs one of our tools, and returns what it prints, a line of JSON."""
-        def prepare():
-            end_with_parent()
-            os.setpriority(os.PRIO_PROCESS, 0, NICE)
-            if cpus:
-                os.sched_setaffinity(0, cpus)
         done = subprocess.run(["ip", "netns", "exec", namespace, program.path] + arguments,
                               env=program.environment(), capture_output=True, text=True,
-                              check=False, preexec_fn=prepare)
+                              check=False, preexec_fn=lambda: prepare_child(cpus))
         if done.returncode != 0:
             raise Failed(done.stderr.strip() or f"{program.path} ended with {done.returncode}")
         return json.loads(done.stdout)

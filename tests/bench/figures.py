@@ -4,6 +4,8 @@ import csv
 import json
 import statistics
 
+BUSY_SHARE = 0.8
+
 
 class Results:
     """Rows of one load on one server each, and single values by name."""
@@ -35,11 +37,16 @@ class Results:
         return {row["round"]: row[key] for row in self.rows
                 if row["server"] == server and row["load"] == load}
 
-    def ratio(self, numerator, denominator, key):
-        """Of two (server, load) pairs, round by round."""
+    def ratio(self, numerator, denominator, key, busy=False):
+        """Of two (server, load) pairs, round by round. busy: leave out rounds in which a server did not have its
+        CPU, because of other work on the machine: its rate then says nothing."""
         above, below = self.column(*numerator, key), self.column(*denominator, key)
-        return [above[number] / below[number] for number in sorted(above.keys() & below.keys())
-                if below[number] > 0]
+        numbers = sorted(above.keys() & below.keys())
+        if busy:
+            shares = [self.column(*pair, "cpu_share") for pair in (numerator, denominator)]
+            numbers = [number for number in numbers
+                       if min(share[number] for share in shares) >= BUSY_SHARE]
+        return [above[number] / below[number] for number in numbers if below[number] > 0]
 
     def target(self, text, values, limit, unit="", at_least=False):
         """Notes whether the median of the values reaches the limit. Without values: not measured."""
