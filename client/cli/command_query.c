@@ -11,7 +11,7 @@ static const char help[] =
     "Several servers are asked at once; the interval on which a majority of them agrees is shown,\n"
     "and those outside of it are marked.\n"
     "\n"
-    "  -c, --count N        samples of each server, 1 to 1000 (default 1; with -x 2)\n"
+    "  -c, --count N        samples of each server, 1 to 1000 (default 1; with -x 4)\n"
     "  -i, --interval S     seconds between two samples, 0.1 to 3600 (default 2)\n"
     "  -t, --timeout S      seconds to wait for an answer, 0.01 to 60 (default 1); a server that\n"
     "                       leaves three requests in a row unanswered is given up\n"

@@ -13,6 +13,8 @@
 #define INTERVAL_NS (2 * NS_PER_S)
 #define TIMEOUT_NS NS_PER_S
 #define NTP_PORT 123
+/* Servers only keep the times of those who asked for it before: the first two replies are basic. */
+#define INTERLEAVED_COUNT 4
 #define HOST_MAX 256
 
 enum long_option { OPTION_KEYS = 256, OPTION_JSON, OPTION_DRY_RUN, OPTION_STEP };
@@ -234,8 +236,8 @@ static bool check(struct options *options, const struct options_profile *profile
 {
     if (options->survey.count == 0) {
         options->survey.count = profile->count;
-        if (options->survey.interleaved && profile->count < 2) {
-            options->survey.count = 2;
+        if (options->survey.interleaved && profile->count < INTERLEAVED_COUNT) {
+            options->survey.count = INTERLEAVED_COUNT;
         }
     }
     if (options->survey.interleaved && options->survey.count < 2) {

@@ -240,6 +240,7 @@ static void start_target(struct target *target)
     target->resolution.context = target;
     target->resolution.done = on_resolved;
     result->outcome = SURVEY_FAILED;
+    result->wants_interleaved = options->interleaved;
     result->samples = calloc(options->count, sizeof(*result->samples));
 
     char host[HOST_MAX];

@@ -54,6 +54,7 @@ struct survey_result {
 
     struct sample *samples; /* in the order of their arrival; survey_clear() frees them */
     size_t sample_count;
+    bool wants_interleaved;
     size_t interleaved_count; /* of them */
     /* With SURVEY_OK: the sample whose bound is the smallest now, and how the others' offsets
      * scatter about it (RFC 5905, 10: root of the mean square; 0 with one sample). */

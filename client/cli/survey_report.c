@@ -141,7 +141,7 @@ static void print_block(const struct survey_result *result, const struct paint *
     printf("  %-11s %s\n", "leap", survey_report_leap(best->leap));
     printf("  %-11s %u%s\n", "version", best->version,
            best->is_authenticated ? ", authenticated" : "");
-    if (result->interleaved_count > 0) {
+    if (result->wants_interleaved) {
         printf("  %-11s %zu of %zu samples\n", "interleaved", result->interleaved_count,
                result->sample_count);
     }

@@ -120,6 +120,27 @@ static void a_late_stamp_still_serves_the_interleaved_sample(void)
     world_assert_near(reply.sample.delay_ns, 18 * NS_PER_MS - NS_PER_MS / 10, 5);
 }
 
+static void a_stamp_may_be_later_than_the_next_request(void)
+{
+    struct world world;
+    struct exchange_reply reply;
+    interleaved_world(&world);
+    CU_ASSERT_EQUAL_FATAL(world_run(&world, &reply), EXCHANGE_OK);
+    uint8_t first[PACKET_SIZE];
+    memcpy(first, world.request, PACKET_SIZE);
+    struct sent sent = {
+        .stamp = STAMP_KERNEL, .at = reply.sample.sent, .payload = bytes_make(first, PACKET_SIZE)};
+    sent.at.mono.ns += 2 * NS_PER_MS;
+    sent.at.wall.ns += 2 * NS_PER_MS;
+    world_ask(&world);
+    exchange_sent(&world.exchange, &sent);
+    world_answer(&world);
+    CU_ASSERT_EQUAL_FATAL(world_take(&world, &reply), EXCHANGE_OK);
+    CU_ASSERT_TRUE(reply.sample.is_interleaved);
+    CU_ASSERT_EQUAL(reply.sample.sent_stamp, STAMP_KERNEL);
+    world_assert_near(reply.sample.delay_ns, 18 * NS_PER_MS - NS_PER_MS / 10, 5);
+}
+
 static void interleaved_falls_back_to_basic(void)
 {
     struct world world;
@@ -155,8 +176,9 @@ static void interleaved_is_not_believed_blindly(void)
     world.kept_transmit =
         (struct timestamp){.bits = world.reply.transmit.bits - (UINT64_C(1) << 32) / 2000};
     CU_ASSERT_EQUAL(world_run(&world, &reply), EXCHANGE_INTERLEAVED);
-    /* Then it begins again, in basic mode. */
+    /* Then it begins again, in basic mode, and asks for nothing else. */
     CU_ASSERT_EQUAL(world_run(&world, &reply), EXCHANGE_OK);
+    CU_ASSERT_EQUAL(bytes_u64(bytes_make(world.request, PACKET_SIZE), PACKET_ORIGIN_OFFSET), 0);
     CU_ASSERT_FALSE(reply.sample.is_interleaved);
 
     /* One that is later than the round trip allows. */
@@ -179,6 +201,7 @@ static const struct unit_case cases[] = {
     {"interleaved replies complete the one before", interleaved_replies_complete_the_one_before},
     {"a late stamp still serves the interleaved sample",
      a_late_stamp_still_serves_the_interleaved_sample},
+    {"a stamp may be later than the next request", a_stamp_may_be_later_than_the_next_request},
     {"interleaved falls back to basic", interleaved_falls_back_to_basic},
     {"interleaved is not believed blindly", interleaved_is_not_believed_blindly},
 };
