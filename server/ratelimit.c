@@ -282,6 +282,9 @@ static struct ratelimit_client entry_report(const struct entry *entry, struct mo
 {
     uint64_t units = (uint64_t)now.ns >> UNIT_SHIFT & SEEN_MASK;
     uint64_t ago = (units - (entry->seen >> SEEN_SHIFT)) & SEEN_MASK;
+    if (ago > SEEN_MASK / 2) {
+        ago = 0; /* seen by its worker after the caller read the clock */
+    }
     struct ratelimit_client client = {.key = entry->key,
                                       .hits = entry->hits,
                                       .drops = entry->drops,

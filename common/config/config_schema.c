@@ -290,20 +290,11 @@ void config_draft_init(struct config_draft *draft)
     config->server.rate_kod = 4;
     config->server.clients_max = 131072;
     config->log.level = CONFIG_LOG_NOTICE;
-    /* What control = virtual adds where its keys are not given. */
-    config->clock.virtual_offset_ns = 80 * NS_PER_MS;
-    config->clock.virtual_rate_ppm = 20;
-    config->clock.virtual_wander_ppb = 1;
 }
 
 void config_draft_finish(struct config_draft *draft)
 {
     struct config *config = &draft->config;
-    if (config->clock.control != CONTROL_VIRTUAL) {
-        config->clock.virtual_offset_ns = 0;
-        config->clock.virtual_rate_ppm = 0;
-        config->clock.virtual_wander_ppb = 0;
-    }
     if (config->server.listen.count == 0) {
         config->server.listen = (struct config_addresses){
             .count = 2,
@@ -323,9 +314,9 @@ static const char default_text[] =
     "# shadow with a fault built in, for demonstrations. Without this key: auto.\n"
     "control = shadow\n"
     "# The fault, with control = virtual only.\n"
-    "# virtual-offset = 80 ms\n"
-    "# virtual-rate = 20 ppm\n"
-    "# virtual-wander = 1 ppb\n"
+    "# virtual-offset = 0\n"
+    "# virtual-rate = 0\n"
+    "# virtual-wander = 0\n"
     "\n"
     "[server]\n"
     "# Addresses to answer on; the port is 123 where none is given. Without this key:\n"

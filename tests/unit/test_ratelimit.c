@@ -275,6 +275,15 @@ static void test_interval_and_last(void)
     }
 }
 
+/* Whoever lists read the clock before a worker counted its newest request. */
+static void test_seen_after_the_reading(void)
+{
+    struct ratelimit *ratelimit = create(false, NS_PER_S, 16, 4, 4, 64);
+    CU_ASSERT_EQUAL(answered(ratelimit, KEY(1), NS_PER_S, 1, 1), 1);
+    CU_ASSERT_EQUAL(only_client(ratelimit, START).last.ns, START.ns);
+    ratelimit_destroy(ratelimit);
+}
+
 /* The counter of time in an entry goes round: nothing may jump there. */
 static void test_time_wraps(void)
 {
@@ -327,6 +336,7 @@ static const struct unit_case cases[] = {
     {"the list, page by page", test_list},
     {"the client longest unseen makes room", test_oldest_makes_room},
     {"the interval and the last request", test_interval_and_last},
+    {"a client seen after the reading", test_seen_after_the_reading},
     {"time goes round", test_time_wraps},
     {"the seed keys the hash", test_seed_matters},
 };
