@@ -30,8 +30,9 @@ struct control {
 
 /* The page of the clients' table that was asked for; its indices run through the tables of all
  * workers. */
-static void gather_clients(const struct control *control, uint32_t first, uint32_t count,
-                           struct ratelimit_client *clients, struct chronyc_facts *facts)
+static void gather_clients(const struct control *control, struct bytes request, uint32_t first,
+                           uint32_t count, struct ratelimit_client *clients,
+                           struct chronyc_facts *facts)
 {
     size_t base = 0;
     size_t next = first;
@@ -39,11 +40,12 @@ static void gather_clients(const struct control *control, uint32_t first, uint32
         struct station *station = control->view.stations[i];
         size_t slots;
         facts->clients_held += station_clients(station, &slots);
-        if (facts->clients_count < count && next < base + slots) {
+        while (facts->clients_count < count && next < base + slots) {
+            struct ratelimit_client *page = clients + facts->clients_count;
             size_t local_next;
-            facts->clients_count +=
-                station_list(station, next - base, facts->now.mono, clients + facts->clients_count,
-                             count - facts->clients_count, &local_next);
+            size_t found = station_list(station, next - base, facts->now.mono, page,
+                                        count - facts->clients_count, &local_next);
+            facts->clients_count += chronyc_keep_clients(request, page, found);
             next = base + local_next;
         }
         base += slots;
@@ -63,7 +65,7 @@ static size_t answer(struct control *control, struct bytes request, enum chronyc
     struct ratelimit_client clients[CHRONYC_CLIENTS_MAX];
     uint32_t first, count;
     if (chronyc_wants_clients(request, &first, &count)) {
-        gather_clients(control, first, count, clients, &facts);
+        gather_clients(control, request, first, count, clients, &facts);
     }
     for (size_t i = 0; i < control->view.station_count; i++) {
         station_add_counters(control->view.stations[i], &facts.counters);
