@@ -259,7 +259,8 @@ static void format_ipv4(const uint8_t octets[4], char *out, size_t room)
     snprintf(out, room, "%u.%u.%u.%u", octets[0], octets[1], octets[2], octets[3]);
 }
 
-/* The first of the longest runs of zero groups, if it has two at least (RFC 5952, 4.2). */
+/* The length of the first of the longest runs of zero groups, and its start; *start stays as it is
+ * where no run has two at least (RFC 5952, 4.2). */
 static unsigned longest_zeros(const uint8_t octets[16], unsigned *start)
 {
     unsigned longest = 1;
@@ -271,7 +272,7 @@ static unsigned longest_zeros(const uint8_t octets[16], unsigned *start)
             *start = i + 1 - run;
         }
     }
-    return longest >= 2 ? longest : 0;
+    return longest;
 }
 
 static void format_ipv6(const uint8_t octets[16], char *out, size_t room)

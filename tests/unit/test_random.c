@@ -126,7 +126,10 @@ static void unit_stays_inside(void)
     double largest = random_unit(&random);
     CU_ASSERT_TRUE(largest < 1.0);
     CU_ASSERT_EQUAL(largest, 1.0 - 0x1p-53);
-    /* The logarithm's argument is not zero here. */
+    /* At neither end is it the logarithm of zero. */
+    CU_ASSERT_TRUE(isfinite(random_normal(&random)));
+    octet = 0;
+    random_init(&random, refill_with, &octet);
     CU_ASSERT_TRUE(isfinite(random_normal(&random)));
     double sum = 0;
     random_init_seeded(&random, 5);
