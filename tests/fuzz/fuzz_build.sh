@@ -1,12 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# fuzz_build.sh SRCDIR TARGET - makes TARGET (fuzz-smoke or fuzz) in fuzz-build, which it configures with clang and
-# --enable-fuzzing. Run in a build directory. Exits 77 if clang or its fuzzer runtime is missing.
+# fuzz_build.sh SRCDIR TARGET SECONDS - makes TARGET (fuzz-smoke or fuzz) in fuzz-build, which it configures with clang
+# and --enable-fuzzing. Run in a build directory. Exits 77 if clang or its fuzzer runtime is missing.
 set -eu
 
 srcdir=$(cd "$1" && pwd -P)
 target=$2
+seconds=$3
 make=${MAKE:-make}
+# The outer make's flags and job slots are not for this build.
+unset MAKEFLAGS MFLAGS
 compiler=${FUZZ_CC:-clang}
 
 skip() {
@@ -46,7 +49,6 @@ if [ ! -e config.status ] || [ ! -e Makefile ]; then
         exit 1
     }
 fi
-if [ -z "${FUZZ_SECONDS:-}" ]; then
-    unset FUZZ_SECONDS
-fi
-exec "$make" -s "$target"
+jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+"$make" -s -j"$jobs" fuzz-programs
+exec "$make" -s "$target" FUZZ_SECONDS="$seconds"
