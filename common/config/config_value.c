@@ -47,7 +47,8 @@ enum config_verdict config_take_path(const char *item, size_t room, char *path)
 {
     /* A daemon's working directory is nobody's intention: what is relative to it is a mistake. */
     size_t size = strlen(item);
-    if (item[0] != '/' || size >= room) {
+    /* A path may hold " #", but who writes that means a comment. */
+    if (item[0] != '/' || size >= room || strstr(item, " #") != NULL) {
         return CONFIG_UNREADABLE;
     }
     memcpy(path, item, size + 1);

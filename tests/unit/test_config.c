@@ -341,6 +341,7 @@ static void explains_values(void)
         {"[server]\nuser = two words", "'two words'|without spaces"},
         {"[server]\nuser =", "found ''"},
         {"[keys]\nfile = chimed.keys", "a.conf:2: [keys] file: found 'chimed.keys'|absolute"},
+        {"[keys]\nfile = /etc/a.keys # mine", "'/etc/a.keys # mine'|behind a value begins with ;"},
         {"[control]\nchronyc = off 127.0.0.1", "'127.0.0.1'|off excludes addresses"},
         {"[control]\nchronyc = 127.0.0.1\nchronyc = off", "a.conf:3: |'off'"},
         {"[control]\nchronyc-socket = chronyc.sock", "absolute"},
