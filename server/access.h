@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* access.h - who may ask: prefixes with a verdict, the longest match wins. Lookups are safe in several
- * threads while nobody changes the table. */
+/* access.h - who may ask: prefixes with a verdict, the longest match wins. Lookups are safe in
+ * several threads while nobody changes the table. */
 #ifndef SERVER_ACCESS_H
 #define SERVER_ACCESS_H
 #include "common/base/address.h"

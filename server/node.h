@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* node.h - what this machine claims about the time, and when that changes. Here the engines of later stages meet
- * (sync, mesh); pure, so that the simulator runs it. Not thread-safe. */
+/* node.h - what this machine claims about the time, and when that changes. Here the engines of
+ * later stages meet (sync, mesh); pure, so that the simulator runs it. Not thread-safe. */
 #ifndef SERVER_NODE_H
 #define SERVER_NODE_H
 #include "common/base/action.h"
@@ -8,9 +8,9 @@
 
 struct node_options {
     enum sync_timebase timebase; /* what UTC is computed from while there is no source */
-    int64_t offset_ns;           /* TIMEBASE_LINE: where the line starts, relative to the system clock */
-    unsigned local_stratum;      /* 1 to 15: serve the local clock; 0: say "unsynchronised" */
-    int8_t precision;            /* measured, log2 seconds */
+    int64_t offset_ns;      /* TIMEBASE_LINE: where the line starts, relative to the system clock */
+    unsigned local_stratum; /* 1 to 15: serve the local clock; 0: say "unsynchronised" */
+    int8_t precision;       /* measured, log2 seconds */
 };
 
 struct node {
