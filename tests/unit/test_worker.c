@@ -16,6 +16,10 @@ struct echo {
     unsigned stamps;
     bool stamp_is_after_seal;
     struct reading sealed;
+    const struct udp
+        *refill_from; /* sends as many datagrams as were answered, for so many batches */
+    struct address refill_to;
+    unsigned refills;
     struct worker_reply replies[UDP_BATCH_MAX];
 };
 
@@ -29,6 +33,13 @@ static size_t on_answer(void *context, const struct datagram *datagrams, size_t 
             .request = (uint32_t)i, .wants_stamp = true, .payload = datagrams[i].payload};
     }
     echo->count = count;
+    if (echo->refills > 0) {
+        echo->refills--;
+        for (size_t i = 0; i < count; i++) {
+            CU_ASSERT_EQUAL(
+                udp_send(echo->refill_from, &echo->refill_to, bytes_make("x", 1), false), 0);
+        }
+    }
     return count;
 }
 
@@ -125,6 +136,38 @@ static void test_callers_loop_answers(void)
     clock_destroy(clock);
 }
 
+/* A flood, during which the sockets are not waited for, ends, and single requests are answered as
+ * before it. */
+static void test_flood_comes_and_goes(void)
+{
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp server = open_local(), client = open_local();
+    struct echo echo = {.refill_from = &client, .refill_to = server.local, .refills = 100};
+    uv_loop_t loop;
+    CU_ASSERT_EQUAL_FATAL(uv_loop_init(&loop), 0);
+    struct worker *worker = make_worker(&echo, &server, clock, &loop);
+    CU_ASSERT_EQUAL_FATAL(worker_start(worker), 0);
+    for (int i = 0; i < UDP_BATCH_MAX; i++) {
+        CU_ASSERT_EQUAL(udp_send(&client, &server.local, bytes_make("x", 1), false), 0);
+    }
+    while (echo.seals < 101) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    CU_ASSERT_EQUAL(echo.refills, 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        CU_ASSERT_EQUAL(udp_send(&client, &server.local, bytes_make("x", 1), false), 0);
+        while (echo.seals < 101 + i) {
+            uv_run(&loop, UV_RUN_ONCE);
+        }
+        CU_ASSERT_EQUAL(echo.count, 1);
+    }
+    worker_destroy(worker);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
+    udp_close(&client);
+    clock_destroy(clock);
+}
+
 static void test_worker_that_never_started_ends(void)
 {
     struct echo echo = {.count = 0};
@@ -137,6 +180,7 @@ static void test_worker_that_never_started_ends(void)
 static const struct unit_case cases[] = {
     {"a thread answers", test_thread_answers},
     {"the caller's loop answers", test_callers_loop_answers},
+    {"a flood comes and goes", test_flood_comes_and_goes},
     {"a worker that never started ends", test_worker_that_never_started_ends},
 };
 UNIT_MAIN("worker", cases)
