@@ -1,30 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /* chronyc's requests: a reply is never longer than its request, and nothing but a request gets one.
  */
+#include "ntpwire/candm.h"
 #include "server/chronyc.h"
 #include "tests/fuzz/fuzz.h"
 
+#include <math.h>
 #include <string.h>
 
 const struct fuzz_target fuzz_target = {.name = "chronyc", .takes_packets = true};
 
-/* Where version, kind and command stand, in requests and replies (candm, version 6). */
-#define VERSION_OFFSET 0
-#define KIND_OFFSET 1
-#define COMMAND_OFFSET 4
-#define KIND_REQUEST 1
-#define KIND_REPLY 2
-#define HEADER_SIZE 28
-
 static void check_reply(struct bytes request, struct bytes reply)
 {
+    struct candm_request asked;
+    struct candm_reply answered;
     FUZZ_REQUIRE(reply.size <= request.size);
     FUZZ_REQUIRE(reply.size <= CHRONYC_MESSAGE_MAX);
-    FUZZ_REQUIRE(reply.size >= HEADER_SIZE);
-    FUZZ_REQUIRE(bytes_u8(request, KIND_OFFSET) == KIND_REQUEST);
-    FUZZ_REQUIRE(bytes_u8(reply, KIND_OFFSET) == KIND_REPLY);
-    FUZZ_REQUIRE(bytes_u8(reply, VERSION_OFFSET) == 6);
-    FUZZ_REQUIRE(bytes_u16(reply, COMMAND_OFFSET) == bytes_u16(request, COMMAND_OFFSET));
+    FUZZ_REQUIRE(candm_parse_request(request, &asked) != CANDM_NOT_REQUEST);
+    FUZZ_REQUIRE(candm_parse_reply(reply, &answered));
+    FUZZ_REQUIRE(answered.command == asked.command);
+    FUZZ_REQUIRE(answered.sequence == asked.sequence);
+}
+
+/* The parsers of what chime will read from others, at every offset. */
+static void check_values(struct bytes message)
+{
+    struct candm_clients_request wanted;
+    struct candm_reply reply;
+    if (candm_parse_clients(message, &wanted)) {
+        FUZZ_REQUIRE(message.size >= CANDM_REQUEST_HEADER);
+    }
+    if (candm_parse_reply(message, &reply)) {
+        uint8_t header[CANDM_REPLY_HEADER];
+        candm_write_reply_header(&reply, header);
+        FUZZ_REQUIRE(bytes_u16(bytes_make(header, sizeof(header)), 4) == bytes_u16(message, 4));
+    }
+    for (size_t offset = 0; offset + CANDM_ADDRESS_SIZE <= message.size; offset += 4) {
+        struct candm_address address = candm_get_address(message, offset);
+        uint8_t written[CANDM_ADDRESS_SIZE];
+        candm_put_address(written, &address);
+        int64_t unix_ns;
+        if (candm_get_time(message, offset, &unix_ns)) {
+            int64_t again;
+            candm_put_time(written, unix_ns);
+            FUZZ_REQUIRE(candm_get_time(bytes_make(written, sizeof(written)), 0, &again));
+            FUZZ_REQUIRE(again == unix_ns);
+        }
+        double value = candm_float_to_double(bytes_u32(message, offset));
+        FUZZ_REQUIRE(isfinite(value));
+        FUZZ_REQUIRE(candm_float_to_double(candm_float_from_double(value)) == value);
+    }
 }
 
 static const struct ratelimit_client clients[CHRONYC_CLIENTS_MAX] = {
@@ -78,6 +103,7 @@ static void answer(struct bytes request, enum chronyc_channel channel,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes request = bytes_make(data, size);
+    check_values(request);
     for (int extreme = 0; extreme <= 1; extreme++) {
         struct chronyc_facts facts = make_facts(extreme == 1);
         uint32_t first;

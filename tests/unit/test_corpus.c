@@ -2,6 +2,7 @@
 /* Every recorded packet against its row in the corpus's README: what the row says is what the
  * library must find, and what it finds it must write back. */
 #include "common/auth/mac.h"
+#include "ntpwire/candm.h"
 #include "ntpwire/extension.h"
 #include "ntpwire/mode6.h"
 #include "ntpwire/packet.h"
@@ -20,9 +21,6 @@
 #define OCTETS_MAX 2048
 #define LINE_MAX_SIZE 512
 #define KEYS_TEXT_MAX 2048
-
-#define CANDM_REQUEST 1
-#define CANDM_REPLY 2
 
 struct row {
     char folder[16]; /* "requests" or "responses" */
@@ -166,14 +164,27 @@ __attribute__((format(printf, 2, 3))) static void append(struct text *text, cons
     text->size += (size_t)length;
 }
 
-static void describe_candm(struct bytes datagram, struct text *text)
+static void describe_candm_request(struct bytes datagram, struct text *text)
 {
-    unsigned kind = bytes_u8(datagram, 1);
-    append(text, "%s, version %u, command %u", kind == CANDM_REQUEST ? "request" : "reply",
-           bytes_u8(datagram, 0), bytes_u16(datagram, 4));
-    if (kind == CANDM_REPLY) {
-        append(text, ", reply %u, status %u", bytes_u16(datagram, 6), bytes_u16(datagram, 8));
-    }
+    struct candm_request request;
+    uint8_t header[CANDM_REQUEST_HEADER];
+    CU_ASSERT_EQUAL_FATAL(candm_parse_request(datagram, &request), CANDM_OK);
+    append(text, "request, version %u, command %u", bytes_u8(datagram, 0), request.command);
+    CU_ASSERT(candm_request_size(request.command) > 0);
+    CU_ASSERT(candm_request_size(request.command) <= datagram.size);
+    candm_write_request_header(&request, header);
+    CU_ASSERT_EQUAL(memcmp(header, datagram.data, sizeof(header)), 0);
+}
+
+static void describe_candm_reply(struct bytes datagram, struct text *text)
+{
+    struct candm_reply reply;
+    uint8_t header[CANDM_REPLY_HEADER];
+    CU_ASSERT_TRUE_FATAL(candm_parse_reply(datagram, &reply));
+    append(text, "reply, version %u, command %u, reply %u, status %u", bytes_u8(datagram, 0),
+           reply.command, reply.code, reply.status);
+    candm_write_reply_header(&reply, header);
+    CU_ASSERT_EQUAL(memcmp(header, datagram.data, sizeof(header)), 0);
 }
 
 static void describe_mode6(struct bytes datagram, struct text *text)
@@ -282,7 +293,8 @@ static void every_vector_is_what_its_row_says(void)
         CU_ASSERT_EQUAL(vector.size, rows[i].octets);
         CU_ASSERT_FATAL(vector.size >= MODE6_HEADER_SIZE);
         if (is_candm(&rows[i])) {
-            describe_candm(view(&vector), &text);
+            bool is_request = strcmp(rows[i].folder, "requests") == 0;
+            (is_request ? describe_candm_request : describe_candm_reply)(view(&vector), &text);
         } else if (packet_mode_of(vector.octets[0]) == MODE_CONTROL) {
             describe_mode6(view(&vector), &text);
         } else {
