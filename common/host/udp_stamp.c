@@ -39,6 +39,7 @@ struct udp_ancillary udp_ancillary_read(struct msghdr *message)
 static size_t append(uint8_t *control, int level, int type, const void *data, size_t size)
 {
     struct cmsghdr header = {.cmsg_len = CMSG_LEN(size), .cmsg_level = level, .cmsg_type = type};
+    memset(control, 0, CMSG_SPACE(size)); /* what stands between the parts is read too */
     memcpy(control, &header, sizeof(header));
     memcpy(control + CMSG_LEN(0), data, size);
     return CMSG_SPACE(size);
