@@ -25,7 +25,7 @@ command -v pkg-config >/dev/null 2>&1 || {
     exit 77
 }
 
-"${MAKE:-make}" -s install-libLTLIBRARIES install-ntpwireincludeHEADERS install-pkgconfigDATA prefix=/usr/local \
+"${MAKE:-make}" -s install-libLTLIBRARIES install-ntpwireincludeHEADERS install-pkgconfigDATA \
     DESTDIR="$work/root" >"$work/install.log" 2>&1 || {
     cat "$work/install.log"
     fail "make install of the library failed"
@@ -49,7 +49,8 @@ compile() { # SOURCE OUTPUT FLAGS
 }
 
 headers=0
-for header in "$work"/root/usr/local/include/ntpwire/*.h; do
+folder=$(dirname "$(find "$work/root" -name packet.h)")
+for header in "$folder"/*.h; do
     printf '#include "ntpwire/%s"\nint main(void)\n{\n    return 0;\n}\n' "${header##*/}" >"$work/one.c"
     compile "$work/one.c" "$work/one.o" -c || fail "ntpwire/${header##*/} can't be included alone"
     headers=$((headers + 1))
