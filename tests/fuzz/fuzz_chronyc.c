@@ -111,10 +111,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct chronyc_facts facts = make_facts(extreme == 1);
         uint32_t first;
         uint32_t count;
+        struct ratelimit_client page[CHRONYC_CLIENTS_MAX];
         if (chronyc_wants_clients(request, &first, &count)) {
             FUZZ_REQUIRE(count <= CHRONYC_CLIENTS_MAX);
-            facts.clients = clients;
-            facts.clients_count = count;
+            memcpy(page, clients, sizeof(page));
+            facts.clients = page;
+            facts.clients_count = chronyc_keep_clients(request, page, count);
+            FUZZ_REQUIRE(facts.clients_count <= count);
             facts.clients_next = first;
         }
         answer(request, CHRONYC_UDP, &facts);
