@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/sync/bound.h"
+#include <math.h>
+
+/* The assumptions of the classes, in ppm and ppm per second: guesses of engineers, printed wherever
+ * an interval is. */
+#define NORMAL_SD_FACTOR 6
+#define NORMAL_SD_FLOOR_PPM 0.05
+#define NORMAL_WANDER_PPM_PER_S 0.02
+#define NORMAL_MAX_PPM 15.0
+#define STRICT_MAX_PPM 50.0
+#define PPM 1e-6
+
+const char *drift_class_name(enum drift_class drift_class)
+{
+    static const char *const names[DRIFT_CLASSES] = {
+        [DRIFT_NORMAL] = "normal", [DRIFT_STRICT] = "strict"};
+    return (unsigned)drift_class < DRIFT_CLASSES ? names[drift_class] : "unknown";
+}
+
+void bound_init(struct bound *bound, const struct bound_options *options)
+{
+    *bound = (struct bound){.options = *options};
+}
+
+void bound_void(struct bound *bound)
+{
+    bound->is_set = false;
+}
+
+int64_t bound_growth_ns(const struct bound_options *options, const struct bound_rate *rate,
+                        int64_t elapsed_ns)
+{
+    double elapsed = (double)elapsed_ns;
+    double ppm;
+    if (!rate->is_learned) {
+        ppm = options->drift_start_ppm;
+    } else if (options->drift_class == DRIFT_STRICT) {
+        ppm = STRICT_MAX_PPM;
+    } else {
+        double sd = rate->sd_ppm > NORMAL_SD_FLOOR_PPM ? rate->sd_ppm : NORMAL_SD_FLOOR_PPM;
+        ppm = NORMAL_SD_FACTOR * sd + NORMAL_WANDER_PPM_PER_S * elapsed * 1e-9 / 2;
+        ppm = ppm < NORMAL_MAX_PPM ? ppm : NORMAL_MAX_PPM;
+    }
+    return (int64_t)ceil(elapsed * ppm * PPM);
+}
+
+/* The end at another instant, without what the oscillator may have gained. */
+static int64_t carry(const struct bound_end *end, struct mono at, const struct bound_rate *rate)
+{
+    int64_t elapsed = at.ns - end->at.ns;
+    double ppm = rate->is_learned ? rate->rate_ppm : 0;
+    return end->wall.ns + elapsed + llround((double)elapsed * ppm * PPM);
+}
+
+static int64_t end_growth_ns(const struct bound *bound, const struct bound_end *end, struct mono at,
+                             const struct bound_rate *rate)
+{
+    int64_t elapsed = at.ns - end->at.ns;
+    return bound_growth_ns(&bound->options, rate, elapsed < 0 ? -elapsed : elapsed);
+}
+
+/* How far the source itself says that it may be wrong, the reading of both clocks included. */
+static int64_t claim_ns(const struct sample *sample)
+{
+    /* The bound is half the delay and all of this. */
+    return sample->bound_ns - (sample->delay_ns + 1) / 2;
+}
+
+enum bound_verdict bound_add(struct bound *bound, const struct sample *sample,
+                             const struct bound_rate *rate)
+{
+    int64_t claim = claim_ns(sample);
+    struct bound_end earliest = {.at = sample->received.mono,
+                                 .wall = {sample->source_sent.ns - claim}};
+    struct bound_end latest = {.at = sample->sent.mono,
+                               .wall = {sample->source_received.ns + claim}};
+    if (!bound->is_set) {
+        bound->is_set = true;
+        bound->earliest = earliest;
+        bound->latest = latest;
+        return BOUND_TAKEN;
+    }
+
+    /* An end that was known already is moved to the new end's instant; the stricter of the two
+     * stays. */
+    int64_t old_earliest = carry(&bound->earliest, earliest.at, rate) -
+                           end_growth_ns(bound, &bound->earliest, earliest.at, rate);
+    int64_t old_latest = carry(&bound->latest, latest.at, rate) +
+                         end_growth_ns(bound, &bound->latest, latest.at, rate);
+    struct bound joined = *bound;
+    joined.earliest = earliest;
+    joined.latest = latest;
+    if (old_earliest > earliest.wall.ns) {
+        joined.earliest.wall.ns = old_earliest;
+    }
+    if (old_latest < latest.wall.ns) {
+        joined.latest.wall.ns = old_latest;
+    }
+    struct interval interval;
+    if (!bound_interval(&joined, sample->received.mono, rate, &interval) ||
+        interval.earliest_ns > interval.latest_ns) {
+        bound->earliest = earliest;
+        bound->latest = latest;
+        bound->contradictions++;
+        return BOUND_CONTRADICTED;
+    }
+    *bound = joined;
+    return BOUND_TAKEN;
+}
+
+bool bound_interval(const struct bound *bound, struct mono now, const struct bound_rate *rate,
+                    struct interval *interval)
+{
+    if (!bound->is_set) {
+        return false;
+    }
+    interval->earliest_ns =
+        carry(&bound->earliest, now, rate) - end_growth_ns(bound, &bound->earliest, now, rate);
+    interval->latest_ns =
+        carry(&bound->latest, now, rate) + end_growth_ns(bound, &bound->latest, now, rate);
+    return true;
+}
