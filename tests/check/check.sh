@@ -20,7 +20,8 @@ count() {
             PASS | XFAIL) part_passed=$((part_passed + 1)) ;;
             SKIP)
                 part_skipped=$((part_skipped + 1))
-                say "  skipped: ${results%.trs}: $(tail -n 1 "$tree/$1/${results%.trs}.log")"
+                reason=$(grep -v '^SKIP tests/' "$tree/$1/${results%.trs}.log" | tail -n 1)
+                say "  skipped: ${results%.trs}: $reason"
                 ;;
             *)
                 part_failed=$((part_failed + 1))
