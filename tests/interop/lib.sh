@@ -11,8 +11,14 @@ INTEROP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BUILD=$PWD
 NAME=$(basename "$0" .sh)
 PREFIX=chime-interop
-SERVER_NS=$PREFIX-$$-server
-CLIENT_NS=$PREFIX-$$-client
+# When a process began, in ticks since boot: a pid alone may be somebody else's by now.
+began() { # PID
+    sed -n 's/.*) //p' "/proc/$1/stat" 2> /dev/null | cut -d ' ' -f 20
+}
+
+OWNER=$$-$(began $$)
+SERVER_NS=$PREFIX-$OWNER-server
+CLIENT_NS=$PREFIX-$OWNER-client
 SERVER4=192.0.2.1 # each address ends in the same number in both families
 SERVER6=2001:db8::1
 CLIENT4=192.0.2.200
@@ -48,17 +54,16 @@ pass() {
 
 # Removes the namespaces of tests that are gone, with the programs they left behind.
 remove_stale() {
-    local namespace owner pid
-    for namespace in $(ip netns list 2> /dev/null | sed -n "s/^\($PREFIX-[0-9]*-[a-z]*\).*/\1/p"); do
-        owner=${namespace#"$PREFIX"-}
-        owner=${owner%%-*}
-        if ! grep -qsz 'interop' "/proc/$owner/cmdline"; then
+    local owner start role namespace pid
+    ip netns list 2> /dev/null | sed -n "s/^$PREFIX-\([0-9]*\)-\([0-9]*\)-\([a-z]*\).*/\1 \2 \3/p" |
+        while read -r owner start role; do
+            [ "$(began "$owner")" = "$start" ] && continue
+            namespace=$PREFIX-$owner-$start-$role
             for pid in $(ip netns pids "$namespace" 2> /dev/null); do
                 kill -KILL "$pid" 2> /dev/null
             done
             ip netns del "$namespace" 2> /dev/null
-        fi
-    done
+        done
 }
 
 end_daemons() {

@@ -85,6 +85,34 @@ virtual-rate = 0 ppm
 virtual-wander = 0 ppb"
 }
 
+# Without namespaces: on a port of loopback that is free now. PORT is set.
+start_on_loopback() { # [MORE LINES FOR SECTIONS…]
+    local attempt
+    for attempt in 0 1 2 3 4; do
+        PORT=$((20000 + ($$ * 7 + attempt * 1009) % 12000))
+        write_config ""
+        sed -i "s/^listen = .*/listen = 127.0.0.1:$PORT [::1]:$PORT/; /^chronyc = /d" "$WORK/chimed.conf"
+        start_chimed "$WORK/chimed.conf"
+        SERVER_PID=$DAEMON
+        wait_until "chimed answers or ends" answers_or_ended && is_running "$SERVER_PID" && return 0
+        grep -q "in use" "$WORK/chimed.log" || break
+    done
+    fail "chimed does not run on 127.0.0.1 and ::1, port $PORT"
+}
+
+answers_or_ended() {
+    gone "$SERVER_PID" || "$PYTHON" "$INTEROP/ntp.py" ::1 "$PORT"
+}
+
+memory_kib() { # PID FIELD-OF-STATUS
+    sed -n "s/^$2:[[:space:]]*\([0-9]*\) kB/\1/p" "/proc/$1/status"
+}
+
+# AddressSanitizer keeps freed memory for a while, so that memory is no measure then.
+is_sanitised() { # PID
+    grep -q 'libasan' "/proc/$1/maps" || [ "$(memory_kib "$1" VmSize)" -gt 1000000000 ]
+}
+
 wait_answer() { # ADDRESS [PORT]
     local said
     said=$(wait_until "${INTEROP_SERVER:-chimed} answers on $1" \
