@@ -47,13 +47,13 @@ struct packet {
 /* Why octets are not an NTP message that this library takes. Each has a name and a counter. */
 enum packet_verdict {
     PACKET_OK = 0,
-    PACKET_TOO_SHORT,          /* fewer than 48 octets, or 12 in mode 6 */
-    PACKET_VERSION_UNKNOWN,    /* version 0, or 5 and later */
-    PACKET_NOT_HEADER,         /* mode 6 or 7: another layout */
-    PACKET_LENGTH_ODD,         /* what follows the header is not a multiple of 4 octets */
-    PACKET_EXTENSION_LENGTH,   /* an extension field's length is odd, under 16 or too long */
+    PACKET_TOO_SHORT,        /* fewer than 48 octets, or 12 in mode 6 */
+    PACKET_VERSION_UNKNOWN,  /* version 0, or 5 and later */
+    PACKET_NOT_HEADER,       /* mode 6 or 7: another layout */
+    PACKET_LENGTH_ODD,       /* what follows the header is not a multiple of 4 octets */
+    PACKET_EXTENSION_LENGTH, /* an extension field's length is odd, under 16 or too long */
     PACKET_EXTENSIONS_TOO_MANY,
-    PACKET_MAC_LENGTH,         /* a trailer that is neither a field nor a MAC */
+    PACKET_MAC_LENGTH, /* a trailer that is neither a field nor a MAC */
     PACKET_VERDICTS
 };
 
@@ -79,7 +79,7 @@ static inline unsigned packet_version_of(uint8_t first_octet)
 }
 
 /* Kiss codes stand in the refid of a stratum-0 packet (RFC 5905, 7.4). */
-#define KISS_CODE(a, b, c, d) \
+#define KISS_CODE(a, b, c, d)                                                                      \
     ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
 #define KISS_RATE KISS_CODE('R', 'A', 'T', 'E')
 #define KISS_DENY KISS_CODE('D', 'E', 'N', 'Y')

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* keyring.h - the symmetric keys of a keys file, in ntp's and chrony's formats.
  *
- * A line is "ID [TYPE] KEY [ADDRESSES]". TYPE is a digest (MD5, M, SHA1, SHA, SHA256, SHA384, SHA512) or a
- * cipher for CMAC (AES128, AES-128-CMAC, AES128CMAC, AES, AES256 and so on), in any case; without it MD5. KEY is
- * "HEX:…", "ASCII:…", or bare: up to 20 characters it is ASCII, longer ones are hexadecimal if they are an
- * even number of hex digits, else ASCII (ntpd's rule, chrony's keys being marked). ADDRESSES (ntp's fourth
- * column) is a comma-separated list of addresses or prefixes that may use the key. Comments begin with #, !, ;
- * or % at the start of a line, or with # after white space. */
+ * A line is "ID [TYPE] KEY [ADDRESSES]". TYPE is a digest (MD5, M, SHA1, SHA, SHA256, SHA384,
+ * SHA512) or a cipher for CMAC (AES128, AES-128-CMAC, AES128CMAC, AES, AES256 and so on), in any
+ * case; without it MD5. KEY is "HEX:…", "ASCII:…", or bare: up to 20 characters it is ASCII, longer
+ * ones are hexadecimal if they are an even number of hex digits, else ASCII (ntpd's rule, chrony's
+ * keys being marked). ADDRESSES (ntp's fourth column) is a comma-separated list of addresses or
+ * prefixes that may use the key. Comments begin with #, !, ; or % at the start of a line, or with #
+ * after white space. */
 #ifndef COMMON_AUTH_KEYRING_H
 #define COMMON_AUTH_KEYRING_H
 #include "common/base/address.h"
@@ -46,8 +47,8 @@ const char *key_type_name(enum key_type type);
 bool key_type_parse(const char *text, enum key_type *type) MUST_CHECK;
 
 /* Parses a whole file's text (NUL-terminated). On a mistake returns false and writes into error
- * "line N: what was found, what is accepted"; *keyring is then empty. A duplicate id is a mistake. The caller
- * ends with keyring_clear(). */
+ * "line N: what was found, what is accepted"; *keyring is then empty. A duplicate id is a mistake.
+ * The caller ends with keyring_clear(). */
 bool keyring_parse(const char *text, struct keyring *keyring,
                    char error[KEYRING_ERROR_MAX]) MUST_CHECK;
 /* Wipes the secrets and frees. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* json.h - writes JSON into a caller's buffer. It places commas, escapes strings and remembers overflow; it
- * checks nothing else. Numbers that are not finite become null. */
+/* json.h - writes JSON into a caller's buffer. It places commas, escapes strings and remembers
+ * overflow; it checks nothing else. Numbers that are not finite become null. */
 #ifndef COMMON_BASE_JSON_H
 #define COMMON_BASE_JSON_H
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* random.h - where an engine gets its random numbers from: handed over at creation, so that a run can be
- * replayed. In the daemon it is the kernel's generator, elsewhere a seeded one. Not thread-safe: one per
- * thread. */
+/* random.h - where an engine gets its random numbers from: handed over at creation, so that a run
+ * can be replayed. In the daemon it is the kernel's generator, elsewhere a seeded one. Not
+ * thread-safe: one per thread. */
 #ifndef COMMON_BASE_RANDOM_H
 #define COMMON_BASE_RANDOM_H
 #include <stddef.h>
@@ -18,11 +18,11 @@ struct random {
 };
 
 /* refill must fill the whole buffer or not return; context outlives the generator. */
-void random_init(struct random *random,
-                 void (*refill)(void *context, uint8_t *buffer, size_t size), void *context);
+void random_init(struct random *random, void (*refill)(void *context, uint8_t *buffer, size_t size),
+                 void *context);
 
-/* A reproducible generator (xoshiro256**, seeded by splitmix64): not for secrets. The struct must not be
- * moved afterwards. */
+/* A reproducible generator (xoshiro256**, seeded by splitmix64): not for secrets. The struct must
+ * not be moved afterwards. */
 void random_init_seeded(struct random *random, uint64_t seed);
 
 uint64_t random_u64(struct random *random);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sync_state.h - what we may claim about UTC, as the answers to clients carry it (RFC 5905, 11.2). A value:
- * copied, never shared in place. */
+/* sync_state.h - what we may claim about UTC, as the answers to clients carry it (RFC 5905, 11.2).
+ * A value: copied, never shared in place. */
 #ifndef COMMON_BASE_SYNC_STATE_H
 #define COMMON_BASE_SYNC_STATE_H
 #include "common/base/instant.h"
@@ -19,8 +19,8 @@ struct sync_state {
     struct wall utc;
     double rate_ppm;
 
-    uint8_t leap;    /* enum packet_leap */
-    uint8_t stratum; /* 1 to 15; 16 is "unsynchronised" */
+    uint8_t leap;     /* enum packet_leap */
+    uint8_t stratum;  /* 1 to 15; 16 is "unsynchronised" */
     int8_t precision; /* log2 seconds, measured */
     uint32_t refid;
     int64_t root_delay_ns;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* config.h - the configuration: INI text to a checked struct. Every complaint says file, line, what was found and
- * what is accepted; an unknown section or key is a mistake, answered with the nearest known name. Pure: the caller
- * reads the file. Not thread-safe while one is being read. */
+/* config.h - the configuration: INI text to a checked struct. Every complaint says file, line, what
+ * was found and what is accepted; an unknown section or key is a mistake, answered with the nearest
+ * known name. Pure: the caller reads the file. Not thread-safe while one is being read. */
 #ifndef COMMON_CONFIG_CONFIG_H
 #define COMMON_CONFIG_CONFIG_H
 #include "common/base/address.h"
@@ -44,9 +44,9 @@ struct config_access {
 struct config {
     struct { /* [clock] */
         enum config_control control;
-        int64_t virtual_offset_ns;  /* control = virtual: added at the start */
-        double virtual_rate_ppm;    /* gained on the oscillator */
-        double virtual_wander_ppb;  /* random walk of the rate, per square root of a second */
+        int64_t virtual_offset_ns; /* control = virtual: added at the start */
+        double virtual_rate_ppm;   /* gained on the oscillator */
+        double virtual_wander_ppb; /* random walk of the rate, per square root of a second */
     } clock;
     struct { /* [server] */
         struct config_addresses listen;
@@ -56,10 +56,10 @@ struct config {
         int64_t rate_interval_ns;
         unsigned rate_burst, rate_leak, rate_kod;
         size_t clients_max;
-        unsigned local_stratum; /* 0: off */
+        unsigned local_stratum;     /* 0: off */
         char user[CONFIG_USER_MAX]; /* empty: keep the user */
     } server;
-    struct { /* [keys] */
+    struct {                        /* [keys] */
         char file[CONFIG_PATH_MAX]; /* empty: no keys */
     } keys;
     struct { /* [control] */
@@ -73,12 +73,14 @@ struct config {
     } log;
 };
 
-/* Reads text (NUL-terminated); name stands for it in complaints ("chimed.conf"). complain is called for each
- * mistake with one whole sentence, without a newline. False if there was at least one; *config is then cleared. */
+/* Reads text (NUL-terminated); name stands for it in complaints ("chimed.conf"). complain is called
+ * for each mistake with one whole sentence, without a newline. False if there was at least one;
+ * *config is then cleared. */
 bool config_parse(const char *text, const char *name, struct config *config,
                   void (*complain)(void *context, const char *sentence), void *context) MUST_CHECK;
 void config_clear(struct config *config);
 
-/* What chimed uses without a file: an INI text that serves on a high port and needs no root. Constant. */
+/* What chimed uses without a file: an INI text that serves on a high port and needs no root.
+ * Constant. */
 const char *config_default_text(void);
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* config_value.h - the text of one value to its type, and the table of all keys. Used by config.c only. */
+/* config_value.h - the text of one value to its type, and the table of all keys. Used by config.c
+ * only. */
 #ifndef COMMON_CONFIG_CONFIG_VALUE_H
 #define COMMON_CONFIG_CONFIG_VALUE_H
 #include "common/config/config.h"
@@ -42,8 +43,8 @@ void config_draft_init(struct config_draft *draft);
 /* What only shows at the end of the text: defaults that others replace as a whole. */
 void config_draft_finish(struct config_draft *draft);
 
-/* How many letters must be changed, added or removed to make one word of the other; 100 where one has more than
- * 31 letters. */
+/* How many letters must be changed, added or removed to make one word of the other; 100 where one
+ * has more than 31 letters. */
 unsigned config_distance(const char *a, const char *b);
 
 /* A word of a list of words to its place there; the list ends with NULL. */
