@@ -24,14 +24,15 @@
 #define MAC_SIZE_MAX_V4 24 /* key id and 20 octets */
 #define MAC_SIZE_MAX_V3 68 /* key id and 64 octets */
 
-enum extension_type { /* IANA's registry, RFC 9748, and those seen in the experimental range */
-                      EXTENSION_UNIQUE_IDENTIFIER = 0x0104,
-                      EXTENSION_NETWORK_CORRECTION = 0x010A,
-                      EXTENSION_NTS_COOKIE = 0x0204,
-                      EXTENSION_NTS_PLACEHOLDER = 0x0304,
-                      EXTENSION_NTS_AUTHENTICATOR = 0x0404,
-                      EXTENSION_CHECKSUM_COMPLEMENT = 0x2005,
-                      EXTENSION_CHRONY_MONO_ROOT = 0xF323
+/* IANA's registry (RFC 9748), and what is seen in its experimental range. */
+enum extension_type {
+    EXTENSION_UNIQUE_IDENTIFIER = 0x0104,
+    EXTENSION_NETWORK_CORRECTION = 0x010A,
+    EXTENSION_NTS_COOKIE = 0x0204,
+    EXTENSION_NTS_PLACEHOLDER = 0x0304,
+    EXTENSION_NTS_AUTHENTICATOR = 0x0404,
+    EXTENSION_CHECKSUM_COMPLEMENT = 0x2005,
+    EXTENSION_CHRONY_MONO_ROOT = 0xF323
 };
 
 struct extension {
