@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* chimed: the arguments. */
+#include "common/host/files.h"
 #include "common/host/log.h"
 #include "config.h"
 #include "server/daemon.h"
@@ -81,6 +82,8 @@ static struct arguments parse_arguments(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    /* Else a log line could go into what libuv opened as file 2. */
+    files_keep_standard();
     struct arguments arguments = parse_arguments(argc, argv);
     log_open("chimed", false, LOG_LEVEL_NOTICE);
     struct setup *setup = setup_load(arguments.config, complain, NULL);

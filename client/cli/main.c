@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/cli/command.h"
+#include "common/host/files.h"
 #include "config.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -107,6 +108,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    files_keep_standard();
     int exit_code = run(argc, argv);
     /* A full disk or a closed pipe must not look like success. */
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {

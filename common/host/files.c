@@ -10,6 +10,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+void files_keep_standard(void)
+{
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++) {
+        /* Opened for the other direction, so that a closed output is not taken for a patient one.
+         * The lowest number free is the one that is missing. */
+        int flags = stream == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+        if (fcntl(stream, F_GETFD) < 0 && errno == EBADF && open("/dev/null", flags) < 0) {
+            return; /* a sandbox without it: nothing else can be done */
+        }
+    }
+}
+
 /* Reads to the end, at most room octets. Returns their number or a negative errno. */
 static ssize_t read_all(int file, char *buffer, size_t room)
 {

@@ -5,6 +5,11 @@
 #define COMMON_HOST_FILES_H
 #include "ntpwire/bytes.h"
 
+/* To be called first: puts /dev/null in the place of each standard stream that is closed, so that
+ * what a program opens never gets its number, and what it says never goes there. Reading from a
+ * stream that was closed, or writing to it, goes on failing. */
+void files_keep_standard(void);
+
 /* Reads a regular file of at most size_max octets into *text (malloc'd, NUL-terminated; the caller
  * frees). -EFBIG for a longer one, -EISDIR for a folder, -EINVAL for a zero octet inside, -EACCES …
  */

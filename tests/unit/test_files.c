@@ -295,6 +295,29 @@ static void knows_users(void)
     CU_ASSERT_FALSE(privilege_user_exists(""));
 }
 
+static void closed_streams_keep_their_numbers(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        close(STDIN_FILENO);
+        close(STDOUT_FILENO);
+        close(STDERR_FILENO);
+        files_keep_standard();
+        char octet;
+        bool ok = open("/dev/null", O_RDWR) > STDERR_FILENO;
+        ok = ok && write(STDERR_FILENO, "x", 1) < 0 && write(STDOUT_FILENO, "x", 1) < 0;
+        ok = ok && read(STDIN_FILENO, &octet, 1) < 0;
+        _exit(ok ? 0 : 1);
+    }
+    CU_ASSERT_EQUAL(child_status(child), 0);
+    /* What is open stays what it is. */
+    struct stat before, after;
+    CU_ASSERT_EQUAL(fstat(STDOUT_FILENO, &before), 0);
+    files_keep_standard();
+    CU_ASSERT_EQUAL(fstat(STDOUT_FILENO, &after), 0);
+    CU_ASSERT_EQUAL(before.st_ino, after.st_ino);
+}
+
 static const struct unit_case cases[] = {
     {"reads a file up to its limit", reads_a_file_up_to_its_limit},
     {"refuses what is no text file", refuses_what_is_no_text_file},
@@ -307,5 +330,6 @@ static const struct unit_case cases[] = {
     {"root becomes a user", root_becomes_a_user},
     {"refusals become sentences", refusals_become_sentences},
     {"knows users", knows_users},
+    {"closed streams keep their numbers", closed_streams_keep_their_numbers},
 };
 UNIT_MAIN("files", cases)
