@@ -27,9 +27,12 @@ static int remove_stale(const struct sockaddr_un *name)
     if (fd < 0) {
         return fd;
     }
-    bool is_answered = connect(fd, (const struct sockaddr *)name, sizeof(*name)) == 0;
+    /* Only a refusal tells that nobody holds it. A socket of another type, one that we may not
+     * write to, or one with a peer of its own is somebody's. */
+    bool is_left =
+        connect(fd, (const struct sockaddr *)name, sizeof(*name)) != 0 && errno == ECONNREFUSED;
     close(fd);
-    if (is_answered) {
+    if (!is_left) {
         return -EADDRINUSE;
     }
     return unlink(name->sun_path) == 0 || errno == ENOENT ? 0 : -errno;
@@ -52,15 +55,17 @@ int local_socket_open(const char *path, unsigned mode, struct local_socket *sock
     if (fd < 0) {
         return fd;
     }
-    /* The mode is set on the descriptor before the path exists, so that there is no moment of wider
-     * rights. */
+    /* The mode comes from the descriptor and the umask, so that there is no moment of wider rights;
+     * to change it by path afterwards would follow a link that somebody else put there. */
     (void)fchmod(fd, mode);
-    if (bind(fd, (const struct sockaddr *)&name, sizeof(name)) != 0) {
-        status = -errno;
+    mode_t umask_before = umask(~mode & 0777);
+    bool is_bound = bind(fd, (const struct sockaddr *)&name, sizeof(name)) == 0;
+    status = is_bound ? 0 : -errno;
+    (void)umask(umask_before);
+    if (!is_bound) {
         close(fd);
         return status;
     }
-    (void)chmod(path, mode);
     *socket = (struct local_socket){.fd = fd};
     memcpy(socket->path, path, length + 1);
     return 0;
