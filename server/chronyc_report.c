@@ -38,9 +38,9 @@ struct candm_tracking chronyc_report_tracking(const struct chronyc_facts *facts)
 /* Valid requests from those who may ask, as chronyd counts them. */
 static uint64_t requests_heard(const struct server_counters *counters)
 {
-    static const enum responder_verdict others[] = {RESPONDER_MALFORMED,   RESPONDER_VERSION,
-                                                    RESPONDER_NOT_REQUEST, RESPONDER_CONTROL,
-                                                    RESPONDER_DENIED,      RESPONDER_OWN_ADDRESS};
+    static const enum responder_verdict others[] = {
+        RESPONDER_MALFORMED, RESPONDER_VERSION,     RESPONDER_NOT_REQUEST, RESPONDER_CONTROL,
+        RESPONDER_DENIED,    RESPONDER_OWN_ADDRESS, RESPONDER_TO_GROUP};
     uint64_t heard = counters->received;
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         uint64_t count = counters->verdicts[others[i]];

@@ -15,6 +15,7 @@ const char *responder_verdict_name(enum responder_verdict verdict)
         [RESPONDER_DENIED] = "access denied",
         [RESPONDER_LIMITED] = "rate limited",
         [RESPONDER_OWN_ADDRESS] = "impossible source address",
+        [RESPONDER_TO_GROUP] = "sent to a group",
     };
     return (unsigned)verdict < RESPONDER_VERDICTS ? names[verdict] : "unknown verdict";
 }
@@ -62,6 +63,9 @@ enum responder_verdict responder_glance(const struct datagram *datagram)
     }
     if (datagram->payload.size < PACKET_SIZE) {
         return RESPONDER_MALFORMED;
+    }
+    if (datagram->to_group) {
+        return RESPONDER_TO_GROUP;
     }
     return source_is_possible(datagram) ? RESPONDER_ANSWER : RESPONDER_OWN_ADDRESS;
 }

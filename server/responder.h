@@ -22,6 +22,8 @@ enum responder_verdict {
     RESPONDER_LIMITED,     /* rate limit, no kiss */
     RESPONDER_OWN_ADDRESS, /* from the socket that it was sent to, or from where no client can be:
                               port 0, a group, a broadcast or no address */
+    RESPONDER_TO_GROUP,    /* to a group or a broadcast address: each server that hears it would
+                              answer, perhaps to a forged source */
     RESPONDER_VERDICTS
 };
 const char *responder_verdict_name(enum responder_verdict verdict);

@@ -10,6 +10,7 @@ enum stamp_origin { STAMP_DAEMON, STAMP_KERNEL, STAMP_HARDWARE };
 struct datagram {
     struct address source;
     struct address destination; /* the address that was asked; family NONE if unknown */
+    bool to_group;              /* it went to a multicast group or to everybody, as far as known */
     uint32_t interface;         /* index, 0 if unknown */
     enum stamp_origin stamp;
     struct reading received; /* when it arrived; wall is the system clock's reading then */

@@ -59,6 +59,7 @@ static void fill_datagram(struct udp_batch *batch, size_t i, const struct udp *u
         datagram->destination = ancillary.asked;
         datagram->destination.port = udp->local.port;
     }
+    datagram->to_group = ancillary.to_group;
     datagram->interface = ancillary.interface;
     datagram->stamp = ancillary.stamp;
     datagram->received =

@@ -13,6 +13,11 @@ static void read_stamp(const struct cmsghdr *header, struct udp_ancillary *ancil
     ancillary->realtime_ns = (int64_t)stamp.tv_sec * NS_PER_S + stamp.tv_nsec;
 }
 
+static bool is_link_local(const struct address *ipv6)
+{
+    return ipv6->octets[0] == 0xFE && (ipv6->octets[1] & 0xC0) == 0x80;
+}
+
 struct udp_ancillary udp_ancillary_read(struct msghdr *message)
 {
     struct udp_ancillary ancillary = {.stamp = STAMP_DAEMON};
@@ -23,14 +28,21 @@ struct udp_ancillary udp_ancillary_read(struct msghdr *message)
         } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
             memcpy(&info, CMSG_DATA(header), sizeof(info));
-            /* spec_dst is ours even where the datagram went to a broadcast address. */
+            /* spec_dst is ours even where the datagram went to a broadcast address: which of them
+             * are, only the kernel's routes know. */
             ancillary.asked = socket_address_from_ipv4(&info.ipi_spec_dst, 0);
+            ancillary.to_group =
+                info.ipi_spec_dst.s_addr != 0 && info.ipi_spec_dst.s_addr != info.ipi_addr.s_addr;
             ancillary.interface = (uint32_t)info.ipi_ifindex;
         } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
             struct in6_pktinfo info;
             memcpy(&info, CMSG_DATA(header), sizeof(info));
             ancillary.asked = socket_address_from_ipv6(&info.ipi6_addr, 0);
             ancillary.interface = info.ipi6_ifindex;
+            ancillary.to_group = ancillary.asked.octets[0] == 0xFF;
+            if (is_link_local(&ancillary.asked)) {
+                ancillary.asked.scope = info.ipi6_ifindex;
+            }
         }
     }
     return ancillary;
@@ -62,7 +74,7 @@ size_t udp_source_request(uint8_t *control, const struct address *source, uint32
     struct in6_pktinfo info = {.ipi6_ifindex = 0};
     memcpy(&info.ipi6_addr, source->octets, 16);
     /* A link-local source means nothing without its link. */
-    if (source->octets[0] == 0xFE && (source->octets[1] & 0xC0) == 0x80) {
+    if (is_link_local(source)) {
         info.ipi6_ifindex = interface;
     }
     return append(control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));

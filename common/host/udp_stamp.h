@@ -17,6 +17,7 @@ struct udp_ancillary {
     enum stamp_origin stamp; /* STAMP_DAEMON: there was none */
     int64_t realtime_ns;     /* CLOCK_REALTIME, if there was one */
     struct address asked;    /* family NONE, if unknown; no port */
+    bool to_group;           /* asked is then one of ours that heard it (IPv4), or the group */
     uint32_t interface;
 };
 

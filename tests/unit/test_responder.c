@@ -119,6 +119,17 @@ static void test_sources(void)
     CU_ASSERT_EQUAL(responder_glance(&datagram), RESPONDER_OWN_ADDRESS);
 }
 
+static void test_destinations(void)
+{
+    prepare(4, MODE_CLIENT, 48);
+    datagram.to_group = true;
+    CU_ASSERT_EQUAL(responder_glance(&datagram), RESPONDER_TO_GROUP);
+    prepare(4, MODE_CLIENT, 48);
+    CU_ASSERT_TRUE_FATAL(address_parse("[fe80::2%2]:123", 0, &datagram.destination));
+    CU_ASSERT_TRUE_FATAL(address_parse("[fe80::2%2]:123", 0, &datagram.source));
+    CU_ASSERT_EQUAL(responder_glance(&datagram), RESPONDER_OWN_ADDRESS);
+}
+
 static void test_read_plain(void)
 {
     struct request request;
@@ -364,6 +375,7 @@ static void test_names(void)
 static const struct unit_case cases[] = {
     {"every first octet and length", test_every_first_octet_and_length},
     {"where a request may come from", test_sources},
+    {"destinations", test_destinations},
     {"a plain request", test_read_plain},
     {"extension fields", test_read_extensions},
     {"MACs of every kind and version", test_macs},

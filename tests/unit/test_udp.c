@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define WAIT_MS 5000
 #define PORTS 16
@@ -230,10 +231,39 @@ static void test_group_is_chosen_by_source_address(void)
     clock_destroy(clock);
 }
 
+/* The loopback network has a broadcast address too; what it heard there it answers from none. */
+static void test_broadcast_is_told_apart(void)
+{
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp_batch *batch = udp_batch_create();
+    struct udp server = open_at("0.0.0.0"), client = open_at("127.0.0.1");
+    struct address everybody = address_of("127.255.255.255");
+    struct reading now;
+    int on = 1;
+    CU_ASSERT_EQUAL(setsockopt(client.fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)), 0);
+    everybody.port = server.local.port;
+    send_text(&client, &everybody, "who");
+    CU_ASSERT(wait_for(&server, POLLIN));
+    CU_ASSERT_EQUAL_FATAL(udp_receive(&server, batch, clock, &now), 1);
+    CU_ASSERT_TRUE(udp_batch_datagrams(batch)->to_group);
+
+    struct address one = address_of("127.0.0.77");
+    one.port = server.local.port;
+    send_text(&client, &one, "who");
+    CU_ASSERT(wait_for(&server, POLLIN));
+    CU_ASSERT_EQUAL_FATAL(udp_receive(&server, batch, clock, &now), 1);
+    CU_ASSERT_FALSE(udp_batch_datagrams(batch)->to_group);
+    udp_close(&server);
+    udp_close(&client);
+    udp_batch_destroy(batch);
+    clock_destroy(clock);
+}
+
 static const struct unit_case cases[] = {
     {"a datagram arrives with its facts", test_datagram_arrives_with_its_facts},
     {"an answer leaves from the address asked", test_answer_leaves_from_the_address_that_was_asked},
     {"a datagram that is too long is emptied", test_long_datagram_is_emptied},
+    {"a broadcast is told apart", test_broadcast_is_told_apart},
     {"a whole batch is answered", test_whole_batch_is_answered},
     {"a transmit stamp comes back", test_transmit_stamp_comes_back},
     {"a refused port is an error", test_refused_port_is_an_error_of_the_connected_socket},
