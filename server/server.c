@@ -7,6 +7,9 @@
 
 /* Answers that wait for their transmit stamp; the kernel reports them within a batch or two. */
 #define DEPARTURES_MAX 256
+/* Of a batch. A stamp that waits for us takes room from the requests that wait, and anybody may ask
+ * for one: under a flood that does, the other clients lost every sixth request. */
+#define STAMPS_MAX 8
 /* How many requests ahead the second cache line of a client is fetched. */
 #define LOOKAHEAD 4
 #define MAC_OFFSET PACKET_SIZE
@@ -38,6 +41,7 @@ struct server {
      * timestamps. */
     uint64_t measured;
     uint64_t given;
+    unsigned stamps_left; /* that this batch may still ask for */
     unsigned departure_next;
     struct departure departures[DEPARTURES_MAX];
     struct server_counters counters;
@@ -184,7 +188,8 @@ static void answer_interleaving(struct server *server, const struct batch *batch
         interleave_take(server->interleave, reply->client_key, packet->origin, &transmit, &stamp);
     interleave_save(server->interleave, reply->client_key, &reply->receive);
     reply->is_saved = true;
-    reply->wants_stamp = true;
+    reply->wants_stamp = server->stamps_left > 0;
+    server->stamps_left -= reply->wants_stamp;
     reply->has_transmit = is_interleaved;
     server->counters.stamps_tx[stamp]++;
     if (!is_interleaved) {
@@ -277,9 +282,17 @@ size_t server_answer(struct server *server, const struct datagram *datagrams, si
     }
     server->counters.received += count;
 
+    server->stamps_left = STAMPS_MAX;
     struct batch batch = {.now = now,
                           .utc_ns = sync_state_utc(&server->state, now).ns,
                           .claim = responder_claim_make(&server->state, now.mono)};
+    /* After the system clock was set back the clock was never set in the future, which clients
+     * would take for nonsense (RFC 5905, A.5.1.1), but just now. */
+    struct timestamp utc = timestamp_from_unix_ns(batch.utc_ns);
+    if (!timestamp_is_unset(batch.claim.reference) &&
+        (int64_t)(batch.claim.reference.bits - utc.bits) > 0) {
+        batch.claim.reference = utc;
+    }
     size_t answered = 0;
     for (size_t i = 0; i < wanted; i++) {
         if (i + LOOKAHEAD < wanted) {
@@ -314,6 +327,9 @@ static void server_await(struct server *server, const struct server_reply *reply
                          struct timestamp transmit)
 {
     interleave_sent(server->interleave, reply->client_key, reply->receive, transmit, STAMP_DAEMON);
+    if (!reply->wants_stamp) {
+        return;
+    }
     struct departure *departure = &server->departures[server->departure_next % DEPARTURES_MAX];
     server->departure_next++;
     departure->client_key = reply->client_key;

@@ -303,6 +303,21 @@ static void test_reconfigure(void)
     close_bench();
 }
 
+/* The system clock was set back by an hour after the claim was made. */
+static void test_clock_set_back(void)
+{
+    open_bench(false);
+    bench.elapsed_ns = -3600 * NS_PER_S;
+    prepare(4, MODE_CLIENT, 48);
+    bench.event.now.mono.ns += 3600 * NS_PER_S;
+    bench.event.datagram.received.mono.ns += 3600 * NS_PER_S;
+    struct packet packet = parsed(ask());
+    CU_ASSERT_TRUE(is_stamp(packet.receive, bench.event.datagram.received));
+    CU_ASSERT_FALSE(timestamp_is_unset(packet.reference));
+    CU_ASSERT_TRUE(timestamp_difference_ns(packet.reference, packet.transmit) <= 0);
+    close_bench();
+}
+
 static const struct unit_case cases[] = {
     {"a plain request", test_plain},
     {"unsynchronised until something is published", test_unsynchronised_until_told},
@@ -316,5 +331,6 @@ static const struct unit_case cases[] = {
     {"the rate limit, with leaks and kisses", test_rate_limit},
     {"100,000 addresses", test_many_addresses},
     {"a reload swaps all or nothing", test_reconfigure},
+    {"a clock that was set back", test_clock_set_back},
 };
 UNIT_MAIN("server", cases)

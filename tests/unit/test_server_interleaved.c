@@ -271,6 +271,42 @@ static void test_batch(void)
     close_bench();
 }
 
+/* Stamps take room from requests: a batch asks for few, and the others have the daemon's. */
+static void test_stamps_of_a_batch(void)
+{
+    open_bench(false);
+    static struct datagram datagrams[SERVER_BATCH_MAX];
+    static struct server_reply replies[SERVER_BATCH_MAX];
+    prepare(4, MODE_CLIENT, 48);
+    set_timestamps(1, 2, 3);
+    for (size_t i = 0; i < SERVER_BATCH_MAX; i++) {
+        datagrams[i] = bench.event.datagram;
+        bytes_put_u32(datagrams[i].source.octets, 0x0A000100 + (uint32_t)i);
+    }
+    for (unsigned round = 0; round < 2; round++) {
+        unsigned wanted = 0;
+        size_t count =
+            server_answer(bench.server, datagrams, SERVER_BATCH_MAX, bench.event.now, replies);
+        CU_ASSERT_EQUAL(count, SERVER_BATCH_MAX);
+        server_seal(bench.server, replies, count, bench.event.now, 0);
+        for (size_t i = 0; i < count; i++) {
+            wanted += replies[i].wants_stamp;
+            CU_ASSERT_TRUE(replies[i].is_saved);
+        }
+        CU_ASSERT_TRUE(wanted > 0 && wanted <= 8);
+    }
+    struct packet last;
+    struct bytes payload = bytes_make(replies[SERVER_BATCH_MAX - 1].payload, PACKET_SIZE);
+    CU_ASSERT_EQUAL(packet_parse(payload, &last), PACKET_OK);
+    prepare(4, MODE_CLIENT, 48);
+    bench.event.datagram.source = datagrams[SERVER_BATCH_MAX - 1].source;
+    set_timestamps(last.receive.bits, 4, 5);
+    struct packet packet = parsed(ask());
+    CU_ASSERT_EQUAL(packet.origin.bits, 4);
+    CU_ASSERT_EQUAL(packet.transmit.bits, last.transmit.bits);
+    close_bench();
+}
+
 /* In 2036 the timestamps begin again at zero. */
 static void test_era(void)
 {
@@ -299,6 +335,7 @@ static const struct unit_case cases[] = {
     {"a clock that stands still", test_standing_clock},
     {"a receive stamp from the future", test_stamp_from_the_future},
     {"a batch, and its gaps", test_batch},
+    {"the stamps of a batch", test_stamps_of_a_batch},
     {"across the end of the era", test_era},
 };
 UNIT_MAIN("server in interleaved mode", cases)
