@@ -22,7 +22,8 @@ CLIENT_NS=$PREFIX-$OWNER-client
 SERVER4=192.0.2.1 # each address ends in the same number in both families
 SERVER6=2001:db8::1
 CLIENT4=192.0.2.200
-TRIES=200 # of 50 ms each: the most that anything is waited for
+TRIES=200 # the most that anything is tried, so many seconds apart
+STEP_S=0.05
 WORK=
 DAEMONS=()
 SERVER=(ip netns exec "$SERVER_NS")
@@ -129,7 +130,7 @@ wait_until() { # WHAT COMMAND…
     shift
     for _ in $(seq "$TRIES"); do
         "$@" > /dev/null 2>&1 && return 0
-        sleep 0.05
+        sleep "$STEP_S"
     done
     echo "waited in vain until $what ($TRIES tries): $*"
     return 1

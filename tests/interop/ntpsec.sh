@@ -30,13 +30,22 @@ ask_ntpd() {
     in_client "$ntpq" -n -w "$@" 127.0.0.1 2>&1
 }
 
-# Six peers with reach 377 and one of them followed.
+# Six peers that answered four times of four at least, and one of them followed.
 is_following() {
-    ask_ntpd -c peers | awk '/^[*o]/ { followed++ } $7 == "377" { reached++ } END { exit !(followed == 1 && reached == 6) }'
+    ask_ntpd -c peers | awk '/^[*o]/ { followed++ } $7 ~ /^(17|37|77|177|377)$/ { reached++ } END { exit !(followed == 1 && reached == 6) }'
 }
 
-said=$(TRIES=600 wait_until "ntpd reached 6 sources 8 times of 8 and follows one" is_following) ||
+said=$(TRIES=120 STEP_S=0.5 wait_until "ntpd reached 6 sources 4 times of 4 and follows one" is_following) ||
     fail "$said
 $(ask_ntpd -c peers -c associations)"
-ask_ntpd -c peers
+# remote refid st t when poll reach delay offset jitter, the last three in ms
+peers=$(ask_ntpd -c peers | tail -n 6)
+echo "$peers" | awk -v wanted="$OFFSET_MS" -v stratum="$STRATUM" \
+    '$3 != stratum || $9 - wanted > 5 || $9 - wanted < -5' | grep . &&
+    fail "each peer should be at stratum $STRATUM with an offset of $OFFSET_MS ms: $peers"
+associations=$(ask_ntpd -c associations)
+[ "$(echo "$associations" | grep -c '  ok  ')" = 4 ] ||
+    fail "four of six associations should be authenticated: $associations"
+pass "ntpq's peers:
+$peers"
 assert_interposed ntpd

@@ -33,7 +33,7 @@ has_replies() { # HOST
 }
 
 for host in "$SERVER4" "$SERVER6"; do
-    said=$(TRIES=800 wait_until "OpenNTPD logs three replies from $host" has_replies "$host") || fail "$said"
+    said=$(STEP_S=0.5 TRIES=120 wait_until "OpenNTPD logs three replies from $host" has_replies "$host") || fail "$said"
     for offset in $(sed -n "s/^reply from $host: offset \([-0-9.]*\) .*/\1/p" "$WORK/openntpd.log"); do
         is_server_offset "$offset" || fail "OpenNTPD should find $OFFSET_MS ms at $host, not $offset"
     done
