@@ -11,6 +11,8 @@
 #define LOCAL_SOCKET_MODE 0660
 /* Requests answered in a row before the loop looks at everything else. */
 #define LOCAL_ROUNDS_MAX 64
+/* Refusals in a row, after which a socket is given up: the clock matters more than questions. */
+#define REFUSALS_MAX 16
 
 struct control {
     const struct setup *setup;
@@ -21,6 +23,7 @@ struct control {
     size_t udp_count;
     struct udp sockets[CONFIG_LISTEN_MAX];
     uv_poll_t polls[CONFIG_LISTEN_MAX];
+    unsigned refusals[CONFIG_LISTEN_MAX + 1]; /* in a row; the last are the local socket's */
     bool has_local;
     struct local_socket local;
     uv_poll_t local_poll;
@@ -86,6 +89,17 @@ static bool is_allowed(const struct control *control, const struct address *sour
             access_is_allowed(control->setup->chronyc_access, source));
 }
 
+/* Counts what the system refuses to hand out although it said that there is something. */
+static void count_refusal(unsigned *refusals, int received, uv_poll_t *poll, const char *what)
+{
+    *refusals = received < 0 ? *refusals + 1 : 0;
+    if (*refusals >= REFUSALS_MAX) {
+        log_message(LOG_LEVEL_ERROR, "%s: nothing can be received (%s); it is given up", what,
+                    strerror(-received));
+        (void)uv_poll_stop(poll);
+    }
+}
+
 static void on_udp(uv_poll_t *poll, int status, int events)
 {
     struct control *control = poll->data;
@@ -94,9 +108,10 @@ static void on_udp(uv_poll_t *poll, int status, int events)
     (void)events;
     if (status < 0) {
         (void)uv_poll_start(poll, UV_READABLE, on_udp);
-        return;
     }
+    /* Reading also clears an error that the socket has. */
     int received = udp_receive(udp, control->batch, control->view.clock, &now);
+    count_refusal(&control->refusals[poll - control->polls], received, poll, "[control] chronyc");
     const struct datagram *datagrams = udp_batch_datagrams(control->batch);
     for (int i = 0; i < received; i++) {
         if (!is_allowed(control, &datagrams[i].source)) {
@@ -117,11 +132,12 @@ static void on_local(uv_poll_t *poll, int status, int events)
     (void)events;
     if (status < 0) {
         (void)uv_poll_start(poll, UV_READABLE, on_local);
-        return;
     }
     for (int round = 0; round < LOCAL_ROUNDS_MAX; round++) {
         uint8_t request[CHRONYC_MESSAGE_MAX];
         int received = local_socket_receive(&control->local, request, sizeof(request));
+        count_refusal(&control->refusals[CONFIG_LISTEN_MAX], received, poll,
+                      "[control] chronyc-socket");
         if (received <= 0) {
             return;
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/host/worker.h"
+#include "common/host/log.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,10 @@
 #define GAP_BATCH_MIN 8
 #define GAP_NS_MAX 20000
 #define STACK_SIZE (256 * 1024)
+/* Refusals in a row, after which a socket is left alone for a while: a system that offers what it
+ * then does not hand out would else cost a whole processor. */
+#define REFUSALS_MAX 16
+#define PAUSE_MS 100
 
 struct worker {
     struct worker_handler handler;
@@ -22,13 +27,16 @@ struct worker {
     uv_thread_t thread;
     bool has_thread;
     uv_async_t stop;
-    uv_idle_t flood; /* runs while the sockets are not waited for */
+    uv_idle_t flood;  /* runs while the sockets are not waited for */
+    uv_timer_t pause; /* ends when those are waited for again that refused too often */
+    bool has_paused;
     struct udp_batch *batch;
     int64_t gap_ns; /* running mean of the time the kernel needs to send one datagram */
     size_t open_handles;
     size_t count;
     struct udp sockets[WORKER_SOCKETS_MAX];
     uv_poll_t polls[WORKER_SOCKETS_MAX];
+    unsigned refusals[WORKER_SOCKETS_MAX]; /* in a row */
 };
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -65,6 +73,8 @@ static bool serve_batch(struct worker *worker, const struct udp *udp)
 {
     struct reading now;
     int received = udp_receive(udp, worker->batch, worker->clock, &now);
+    unsigned *refusals = &worker->refusals[udp - worker->sockets];
+    *refusals = received < 0 ? *refusals + 1 : 0;
     if (received <= 0) {
         return false;
     }
@@ -137,6 +147,29 @@ static void start_flood(struct worker *worker)
     (void)uv_idle_start(&worker->flood, on_flood);
 }
 
+static void on_pause_end(uv_timer_t *pause)
+{
+    struct worker *worker = pause->data;
+    /* After a flood they are waited for anyway. */
+    for (size_t i = 0; i < worker->count && !uv_is_active((uv_handle_t *)&worker->flood); i++) {
+        start_poll(&worker->polls[i]);
+    }
+}
+
+static void pause_socket(struct worker *worker, uv_poll_t *poll)
+{
+    if (!worker->has_paused) {
+        log_message(LOG_LEVEL_WARNING,
+                    "the system refuses to hand out what a socket received; trying again every "
+                    "%d ms",
+                    PAUSE_MS);
+        worker->has_paused = true;
+    }
+    worker->refusals[poll - worker->polls] = 0;
+    (void)uv_poll_stop(poll);
+    (void)uv_timer_start(&worker->pause, on_pause_end, PAUSE_MS, 0);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct worker *worker = poll->data;
@@ -146,6 +179,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
          */
         read_stamps(worker, udp);
         start_poll(poll);
+        worker->refusals[poll - worker->polls]++;
+    }
+    if (worker->refusals[poll - worker->polls] >= REFUSALS_MAX) {
+        pause_socket(worker, poll);
         return;
     }
     /* Stamps first: the next request of the same client may need them. */
@@ -179,6 +216,7 @@ static void close_handles(struct worker *worker)
         uv_close((uv_handle_t *)&worker->polls[i], on_closed);
     }
     uv_close((uv_handle_t *)&worker->flood, on_closed);
+    uv_close((uv_handle_t *)&worker->pause, on_closed);
     uv_close((uv_handle_t *)&worker->stop, on_closed);
 }
 
@@ -201,9 +239,11 @@ static int add_handles(struct worker *worker)
         return status;
     }
     (void)uv_idle_init(worker->loop, &worker->flood); /* never fails */
+    (void)uv_timer_init(worker->loop, &worker->pause);
     worker->flood.data = worker;
+    worker->pause.data = worker;
     worker->stop.data = worker;
-    worker->open_handles = 2;
+    worker->open_handles = 3;
     for (size_t i = 0; i < worker->count; i++) {
         status = uv_poll_init(worker->loop, &worker->polls[i], worker->sockets[i].fd);
         assert(status == 0); /* the descriptors are sockets of ours, fresh */

@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 #include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #define WAIT_MS 5000
 #define REQUESTS 200
@@ -168,6 +169,56 @@ static void test_flood_comes_and_goes(void)
     clock_destroy(clock);
 }
 
+static void count_turn(uv_prepare_t *prepare)
+{
+    unsigned *turns = prepare->data;
+    ++*turns;
+}
+
+static void stop_loop(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+/* A descriptor that is always readable, and refuses every read: the worker neither spins nor
+ * forgets its other socket. */
+static void test_refusing_socket_is_left_alone(void)
+{
+    struct echo echo = {.count = 0};
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp client = open_local();
+    struct udp sockets[2] = {{.fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)}, open_local()};
+    struct address healthy = sockets[1].local;
+    unsigned turns = 0;
+    uv_loop_t loop;
+    uv_prepare_t prepare;
+    uv_timer_t timer;
+    CU_ASSERT_EQUAL_FATAL(uv_loop_init(&loop), 0);
+    uv_prepare_init(&loop, &prepare);
+    uv_timer_init(&loop, &timer);
+    prepare.data = &turns;
+    struct worker_handler handler = {
+        .context = &echo, .answer = on_answer, .seal = on_seal, .sent = on_sent};
+    struct worker *worker = worker_create(sockets, 2, &handler, clock, &loop);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(worker);
+    CU_ASSERT_EQUAL_FATAL(worker_start(worker), 0);
+    uv_prepare_start(&prepare, count_turn);
+    uv_timer_start(&timer, stop_loop, 150, 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    CU_ASSERT(turns < 100);
+    CU_ASSERT_EQUAL(udp_send(&client, &healthy, bytes_make("x", 1), false), 0);
+    while (echo.seals == 0) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    uv_close((uv_handle_t *)&prepare, NULL);
+    uv_close((uv_handle_t *)&timer, NULL);
+    worker_destroy(worker);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
+    udp_close(&client);
+    clock_destroy(clock);
+}
+
 static void test_worker_that_never_started_ends(void)
 {
     struct echo echo = {.count = 0};
@@ -181,6 +232,7 @@ static const struct unit_case cases[] = {
     {"a thread answers", test_thread_answers},
     {"the caller's loop answers", test_callers_loop_answers},
     {"a flood comes and goes", test_flood_comes_and_goes},
+    {"a refusing socket is left alone", test_refusing_socket_is_left_alone},
     {"a worker that never started ends", test_worker_that_never_started_ends},
 };
 UNIT_MAIN("worker", cases)
