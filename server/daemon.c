@@ -106,11 +106,13 @@ static void reload(struct daemon *daemon)
         return;
     }
     if (setup == NULL || !configure_stations(daemon, setup)) {
-        /* Some stations may have taken the new keys and rules: give them the old ones again. */
+        /* Some stations may have taken the new keys and rules: give them the old ones again. Where
+         * even that fails the new ones are in use, and must stay. */
         if (setup != NULL && !configure_stations(daemon, daemon->setup)) {
             log_message(LOG_LEVEL_ERROR, "reload: the old configuration could not be restored");
+        } else {
+            setup_destroy(setup);
         }
-        setup_destroy(setup);
         log_message(LOG_LEVEL_ERROR, "reload: %s has mistakes, nothing was changed", daemon->path);
         return;
     }

@@ -87,7 +87,7 @@ static bool load_keys(struct setup *setup, const struct listener *listener)
         return false;
     }
     bool ok = keyring_parse(text, &setup->keyring, error);
-    memset(text, 0, strlen(text));
+    explicit_bzero(text, strlen(text)); /* it held secrets */
     free(text);
     if (!ok) {
         complain(listener, "%s: %s", path, error);

@@ -60,6 +60,9 @@ struct station *station_create(const struct server_options *options, struct udp 
         .context = station, .answer = on_answer, .seal = on_seal, .sent = on_sent};
     station->worker = worker_create(sockets, count, &handler, clock, loop);
     if (station->worker == NULL) {
+        snprintf(error, KEYRING_ERROR_MAX,
+                 "no memory or no file is left for an event loop; allow more open files (ulimit "
+                 "-n, LimitNOFILE=), or set fewer workers");
         server_destroy(station->server);
         free(station);
         return NULL;

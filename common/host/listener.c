@@ -22,6 +22,9 @@ static const char *advice(const struct address *address, int error)
         return "this machine has no such address (see: ip address)";
     case EAFNOSUPPORT:
         return "this machine has no IPv6";
+    case EMFILE:
+    case ENFILE:
+        return "allow more open files (ulimit -n, LimitNOFILE=), or set fewer workers";
     default:
         return "check the address";
     }
