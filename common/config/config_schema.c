@@ -208,7 +208,8 @@ const struct config_key config_keys[] = {
      .is_virtual = true},
     {.section = "server",
      .name = "listen",
-     .accepted = "addresses such as 192.0.2.1, 192.0.2.1:123 or [2001:db8::1]:123",
+     .accepted = "addresses of this machine such as 192.0.2.1, 192.0.2.1:123, [2001:db8::1]:123 or "
+                 "[fe80::1%2]:123, no groups",
      .take = take_listen,
      .is_list = true},
     {.section = "server",

@@ -65,11 +65,23 @@ enum config_verdict config_take_name(const char *item, size_t room, char *name)
     return CONFIG_TAKEN;
 }
 
+/* Whether a socket can be somebody's there: a group or a broadcast is nobody's own address, and a
+ * link-local one names nothing without its link. */
+static bool is_listenable(const struct address *address)
+{
+    const uint8_t *octets = address->octets;
+    if (address->family == ADDRESS_IPV4) {
+        return octets[0] < 224;
+    }
+    bool is_link_local = octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
+    return octets[0] != 0xff && (!is_link_local || address->scope != 0);
+}
+
 enum config_verdict config_take_address(const char *item, uint16_t default_port,
                                         struct config_addresses *addresses)
 {
     struct address address;
-    if (!address_parse(item, default_port, &address)) {
+    if (!address_parse(item, default_port, &address) || !is_listenable(&address)) {
         return CONFIG_UNREADABLE;
     }
     for (size_t i = 0; i < addresses->count; i++) {

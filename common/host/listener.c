@@ -11,7 +11,8 @@ static const char *advice(const struct address *address, int error)
 {
     switch (error) {
     case EADDRINUSE:
-        return "another program holds this port (see: ss -ulnp); stop it, or choose another port";
+        return "another program holds this port (see: ss -ulnp), or a wildcard address in the same "
+               "list does; stop it, or choose another port";
     case EACCES:
     case EPERM:
         return address->port <= PRIVILEGED_PORT_MAX
