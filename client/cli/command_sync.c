@@ -162,7 +162,7 @@ static bool run(const struct options *options, struct survey_result *results)
         if (has_run) {
             survey_report_print(results, options->host_count, &selection);
         }
-        print_correction(&correction, options->host_count);
+        print_correction(&correction, has_run ? selection.total : 0);
     }
     survey_clear(results, options->host_count);
     return ok;

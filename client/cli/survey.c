@@ -381,11 +381,24 @@ void survey_clear(struct survey_result *results, size_t count)
     }
 }
 
+/* The first result that is of the same address. */
+static struct survey_result *first_of_same(struct survey_result *results, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (results[i].outcome == SURVEY_OK &&
+            address_is_same(&results[i].address, &results[index].address)) {
+            return &results[i];
+        }
+    }
+    return &results[index];
+}
+
 void survey_judge(struct survey_result *results, size_t count, struct selection *selection)
 {
     struct selection_candidate candidates[SURVEY_SERVERS_MAX];
     struct survey_result *answered[SURVEY_SERVERS_MAX];
     size_t candidate_count = 0;
+    size_t repeats = 0;
     struct mono last = {.ns = INT64_MIN};
     for (size_t i = 0; i < count; i++) {
         if (results[i].outcome == SURVEY_OK && results[i].best.at.ns > last.ns) {
@@ -393,7 +406,10 @@ void survey_judge(struct survey_result *results, size_t count, struct selection 
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (results[i].outcome == SURVEY_OK) {
+        bool is_ok = results[i].outcome == SURVEY_OK;
+        results[i].is_repeat = is_ok && first_of_same(results, i) != &results[i];
+        repeats += results[i].is_repeat;
+        if (is_ok && !results[i].is_repeat) {
             const struct sample *best = &results[i].best;
             candidates[candidate_count] = (struct selection_candidate){
                 .offset_ns = best->offset_ns,
@@ -401,8 +417,14 @@ void survey_judge(struct survey_result *results, size_t count, struct selection 
             answered[candidate_count++] = &results[i];
         }
     }
-    selection_run(candidates, candidate_count, count, selection_faults_max(count), selection);
+    size_t total = count - repeats;
+    selection_run(candidates, candidate_count, total, selection_faults_max(total), selection);
     for (size_t i = 0; i < candidate_count; i++) {
         answered[i]->is_outside = selection->is_outside[i];
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (results[i].is_repeat) {
+            results[i].is_outside = first_of_same(results, i)->is_outside;
+        }
     }
 }

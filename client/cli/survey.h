@@ -61,6 +61,7 @@ struct survey_result {
     struct sample best;
     int64_t jitter_ns;
     bool is_outside; /* set by survey_judge() */
+    bool is_repeat;  /* the same; an earlier result is of the same address, and counts for both */
 };
 
 /* "silent" and the like, for scripts. */
@@ -73,6 +74,7 @@ bool survey_run(const struct survey_options *options, struct survey_result *resu
 void survey_clear(struct survey_result *results, size_t count);
 
 /* The interval on which a majority of all that were asked agrees, as of the last sample; marks
- * those outside. */
+ * those outside. An address counts once, by however many names it was asked: else one liar could
+ * be a majority. */
 void survey_judge(struct survey_result *results, size_t count, struct selection *selection);
 #endif

@@ -224,16 +224,27 @@ static void print_outsiders(const struct survey_result *results, size_t count,
     }
 }
 
-static void print_agreement(const struct survey_result *results, const struct selection *selection,
-                            const struct paint *paint)
+static void print_repeats(const struct survey_result *results, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (results[i].is_repeat) {
+            char text[ADDRESS_TEXT_MAX];
+            printf("%s is a server that was asked already (%s): it counts once.\n", results[i].name,
+                   address_format_port(&results[i].address, text));
+        }
+    }
+}
+
+static void print_agreement(const struct survey_result *results, size_t count,
+                            const struct selection *selection, const struct paint *paint)
 {
     char offset[QUANTITY_TEXT_MAX];
     char earliest[QUANTITY_TEXT_MAX];
     char latest[QUANTITY_TEXT_MAX];
     size_t needed = selection->total - selection->faults;
     size_t usable = 0;
-    for (size_t i = 0; i < selection->total; i++) {
-        usable += results[i].outcome == SURVEY_OK;
+    for (size_t i = 0; i < count; i++) {
+        usable += results[i].outcome == SURVEY_OK && !results[i].is_repeat;
     }
     if (!selection->has_agreement) {
         printf("%sNo agreement: %zu of %zu servers must share an offset; %zu gave one, and %s.%s\n",
@@ -257,7 +268,8 @@ void survey_report_print(const struct survey_result *results, size_t count,
     struct paint paint = choose_paint();
     if (count > 1) {
         print_table(results, count, selection, &paint);
-        print_agreement(results, selection, &paint);
+        print_repeats(results, count);
+        print_agreement(results, count, selection, &paint);
         if (selection->has_agreement) {
             print_outsiders(results, count, &paint);
         }

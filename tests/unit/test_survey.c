@@ -178,6 +178,27 @@ static void a_liar_is_marked(void)
     town_stop(&town);
 }
 
+static void a_server_counts_once(void)
+{
+    struct town town;
+    struct selection selection;
+    town_start(&town);
+    struct survey_result results[] = {{.name = town.names[WRONG]},
+                                      {.name = town.names[HONEST]},
+                                      {.name = town.names[WRONG]},
+                                      {.name = town.names[FORGED_FIRST]}};
+    ask(&patient, results, 4, &selection);
+    CU_ASSERT_EQUAL(selection.total, 3);
+    CU_ASSERT_TRUE(selection.has_agreement);
+    CU_ASSERT_TRUE(selection.offset_ns < NS_PER_S);
+    for (size_t i = 0; i < 4; i++) {
+        CU_ASSERT_EQUAL(results[i].is_repeat, i == 2);
+        CU_ASSERT_EQUAL(results[i].is_outside, i % 2 == 0);
+    }
+    survey_clear(results, 4);
+    town_stop(&town);
+}
+
 static void each_failure_has_its_sentence(void)
 {
     struct town town;
@@ -299,6 +320,7 @@ static void keys_can_be_read_back(void)
 static const struct unit_case cases[] = {
     {"answers become samples", answers_become_samples},
     {"a liar is marked", a_liar_is_marked},
+    {"a server counts once", a_server_counts_once},
     {"each failure has its sentence", each_failure_has_its_sentence},
     {"a closed port is told at once", a_closed_port_is_told_at_once},
     {"keys can be read back", keys_can_be_read_back},
