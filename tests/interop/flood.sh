@@ -42,6 +42,11 @@ answered=$(flood "$SERVER6") || { echo "$answered"; exit 1; }
 check_growth "answers to $answered of $COUNT more, over IPv6" "$full_kib" 2048
 wait_answer "$SERVER4"
 
+# Without the rate limit, which would end a conversation, too.
+sed -i 's/^rate-limit = .*/rate-limit = off/' "$WORK/chimed.conf"
+kill -HUP "$SERVER_PID"
+said=$(wait_until "the reload is done" grep "in force" "$WORK/chimed.log") || fail "$said"
+
 # From the address that is asked itself: nothing. From another of the server's: one answer at most, and nothing to that.
 for source in "$SERVER4" 192.0.2.11; do
     said=$(in_server "$PYTHON" -B "$INTEROP/flood.py" self "$source" "$SERVER4") || fail "$said"
