@@ -6,8 +6,9 @@
 #include <float.h>
 #include <math.h>
 
-#define WANDERS 11 /* powers 1e-22 to 1e-12: frequency walks 1e-11 to 1e-6 per square root of a s  \
-                    */
+#define WANDERS                                                                                    \
+    11 /* powers 1e-22 to 1e-12: frequency walks 1e-11 to 1e-6 per square root of a s              \
+        */
 #define THERMALS 2
 #define MEMBERS (2 * (WANDERS + THERMALS))
 /* A member that was wrong for long still has this weight, so that it is back within a few samples

@@ -71,7 +71,7 @@ struct sample filter_world_sample(struct filter_world *world)
     double back = base + setup->jitter_s * (1.0 - 2.0 * setup->asymmetry) * queueing(world);
     double offset = world->x + 0.5 * (out - back);
     if (random_unit(&world->random) < setup->outlier_share) {
-        offset += random_unit(&world->random) < 0.5 ? -setup->outlier_s : setup->outlier_s;
+        offset += random_normal(&world->random) * setup->outlier_s;
     }
     struct mono at = filter_world_now(world);
     return (struct sample){
