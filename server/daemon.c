@@ -322,12 +322,6 @@ static bool start(struct daemon *daemon)
     struct clock_fault fault = {.offset_ns = config->clock.virtual_offset_ns,
                                 .rate_ppm = config->clock.virtual_rate_ppm,
                                 .wander_ppb = config->clock.virtual_wander_ppb};
-    if (config->server.user[0] != '\0' && !privilege_user_exists(config->server.user)) {
-        log_message(LOG_LEVEL_ERROR,
-                    "[server] user: there is no user '%s'; make it, or name another",
-                    config->server.user);
-        return false;
-    }
     choose_clock(daemon);
     daemon->clock = clock_create(&fault, random_u64(&daemon->random));
     if (daemon->clock == NULL) {

@@ -2,6 +2,7 @@
 /* chimed: the arguments. */
 #include "common/host/files.h"
 #include "common/host/log.h"
+#include "common/host/privilege.h"
 #include "config.h"
 #include "server/daemon.h"
 #include <getopt.h>
@@ -80,6 +81,18 @@ static struct arguments parse_arguments(int argc, char **argv)
     return arguments;
 }
 
+/* The user may be made between a check and the start: so a check warns, and the start refuses. */
+static bool has_user(const struct setup *setup, bool check)
+{
+    const char *user = setup->config.server.user;
+    if (user[0] == '\0' || privilege_user_exists(user)) {
+        return true;
+    }
+    log_message(check ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
+                "[server] user: there is no user '%s'; make it, or name another", user);
+    return check;
+}
+
 int main(int argc, char **argv)
 {
     /* Else a log line could go into what libuv opened as file 2. */
@@ -88,6 +101,10 @@ int main(int argc, char **argv)
     log_open("chimed", false, LOG_LEVEL_NOTICE);
     struct setup *setup = setup_load(arguments.config, complain, NULL);
     if (setup == NULL) {
+        return EXIT_USAGE;
+    }
+    if (!has_user(setup, arguments.check)) {
+        setup_destroy(setup);
         return EXIT_USAGE;
     }
     if (arguments.check) {

@@ -50,6 +50,16 @@ if ! grep -q "wrong.conf:$line: .*clients-mux.*'clients-max'" "$work/said"; then
     cat "$work/said"
 fi
 
+# A user that does not exist is a mistake of the configuration too; where it is only checked, it may still be made.
+printf '[server]\nlisten = 127.0.0.1:11123\nuser = nobody.has.this.name\n' >"$work/user.conf"
+loads "$work/user.conf"
+"$chimed" --config "$work/user.conf" >"$work/said" 2>&1
+status=$?
+if [ "$status" -ne 2 ] || ! grep -q "no user 'nobody.has.this.name'" "$work/said"; then
+    fail "chimed ended with $status for an unknown user, not 2:"
+    cat "$work/said"
+fi
+
 if ! "$chimed" --print-default >"$work/default"; then
     fail "chimed --print-default failed"
 fi
