@@ -13,8 +13,8 @@
 #define MEMBERS (2 * (WANDERS + THERMALS))
 /* A member that was wrong for long still has this weight, so that it is back within a few samples
  * when the clock's nature changes. */
-#define WEIGHT_MIN (-7.0)
-#define WEIGHT_MEMORY 0.99
+#define WEIGHT_MIN (-8.0)
+#define WEIGHT_MEMORY 0.995
 #define WEIGHT_THERMAL (-2.0)
 #define WEIGHT_BOUND 0.02
 #define LOST_SD 3.0
@@ -42,7 +42,8 @@ struct filter_bank {
     struct filter_delay delay;
     struct filter_member members[MEMBERS];
     double weight[MEMBERS]; /* logarithms; the greatest is 0 */
-    double share[MEMBERS];  /* of the mixture; they sum to 1 */
+    double share[MEMBERS];  /* of the mixture's variance; they sum to 1 */
+    double voice[MEMBERS];  /* of its mean: as share, but none for those of the least weight */
     double t;               /* of the members' states */
     size_t count;
     double innovation_square; /* running mean */
@@ -54,15 +55,22 @@ struct filter_bank {
     bool has_stepped; /* and no sample was taken since */
 };
 
+/* Those kept for worse days only make the mixture less sure of itself: their own estimates are
+ * noise, and together they would have a say. */
 static void set_shares(struct filter_bank *bank)
 {
-    double sum = 0.0;
+    double least = exp(WEIGHT_MIN);
+    double shares = 0.0;
+    double voices = 0.0;
     for (size_t i = 0; i < MEMBERS; i++) {
         bank->share[i] = exp(bank->weight[i]);
-        sum += bank->share[i];
+        bank->voice[i] = fmax(bank->share[i] - least, 0.0);
+        shares += bank->share[i];
+        voices += bank->voice[i];
     }
     for (size_t i = 0; i < MEMBERS; i++) {
-        bank->share[i] /= sum;
+        bank->share[i] /= shares;
+        bank->voice[i] /= voices;
     }
 }
 
@@ -112,8 +120,8 @@ static struct mixture mix(const struct filter_bank *bank, double dt)
     for (size_t i = 0; i < MEMBERS; i++) {
         const struct filter_member *member = &bank->members[i];
         x[i] = filter_member_ahead(member, &stride, &x_variance[i]);
-        mixture.x += bank->share[i] * x[i];
-        mixture.rate += bank->share[i] * filter_member_rate(member);
+        mixture.x += bank->voice[i] * x[i];
+        mixture.rate += bank->voice[i] * filter_member_rate(member);
     }
     double bound_share = 0.0;
     for (size_t i = 0; i < MEMBERS; i++) {

@@ -41,12 +41,12 @@ static void regression_init(void *state, double precision)
     *regression = (struct filter_regression){.precision = precision};
 }
 
+/* Of all that are held: how long the bare path is does not depend on how straight the line is. */
 static double least_delay(const struct filter_regression *regression)
 {
-    const struct filter_point *used = regression->points + regression->held - regression->used;
-    double least = used[0].delay;
-    for (size_t i = 1; i < regression->used; i++) {
-        least = fmin(least, used[i].delay);
+    double least = regression->points[0].delay;
+    for (size_t i = 1; i < regression->held; i++) {
+        least = fmin(least, regression->points[i].delay);
     }
     return least;
 }
