@@ -29,6 +29,7 @@ struct daemon {
     uv_timer_t timer;
     uv_signal_t signals[SIGNALS];
     struct control *control;
+    struct config_addresses listening; /* of those configured, what this machine has */
     size_t station_count;
     struct station *stations[CONFIG_WORKERS_MAX + 1];
 };
@@ -152,15 +153,16 @@ static void on_signal(uv_signal_t *handle, int signal_number)
 
 /* Opens the sockets of all listen addresses, worker by worker: sockets[worker][address]. Returns
  * the number of addresses, 0 on failure. */
-static size_t open_sockets(const struct config *config, unsigned workers,
+static size_t open_sockets(struct daemon *daemon, unsigned workers,
                            struct udp sockets[][WORKER_SOCKETS_MAX])
 {
-    size_t opened = 0;
-    for (size_t i = 0; i < config->server.listen.count; i++) {
+    const struct config_addresses *wanted = &daemon->setup->config.server.listen;
+    struct config_addresses *listening = &daemon->listening;
+    for (size_t i = 0; i < wanted->count; i++) {
         char error[ERROR_MAX];
         struct udp group[CONFIG_WORKERS_MAX];
-        enum listener_result result = listener_open(&config->server.listen.items[i], workers,
-                                                    "[server] listen", group, error, sizeof(error));
+        enum listener_result result = listener_open(&wanted->items[i], workers, "[server] listen",
+                                                    group, error, sizeof(error));
         if (result == LISTENER_FAILED) {
             log_message(LOG_LEVEL_ERROR, "%s", error);
             return 0;
@@ -170,14 +172,14 @@ static size_t open_sockets(const struct config *config, unsigned workers,
             continue;
         }
         for (unsigned j = 0; j < workers; j++) {
-            sockets[j][opened] = group[j];
+            sockets[j][listening->count] = group[j];
         }
-        opened++;
+        listening->items[listening->count++] = wanted->items[i];
     }
-    if (opened == 0) {
+    if (listening->count == 0) {
         log_message(LOG_LEVEL_ERROR, "none of the addresses in [server] listen can be used");
     }
-    return opened;
+    return listening->count;
 }
 
 static bool open_stations(struct daemon *daemon)
@@ -191,7 +193,7 @@ static bool open_stations(struct daemon *daemon)
     if (stations > CONFIG_WORKERS_MAX) {
         stations = CONFIG_WORKERS_MAX;
     }
-    size_t opened = open_sockets(config, stations, sockets);
+    size_t opened = open_sockets(daemon, stations, sockets);
     if (opened == 0) {
         return false;
     }
@@ -265,10 +267,10 @@ static void announce(const struct daemon *daemon)
     const struct config *config = &daemon->setup->config;
     char listening[STATUS_MAX] = "";
     size_t used = 0;
-    for (size_t i = 0; i < config->server.listen.count && used < sizeof(listening); i++) {
+    for (size_t i = 0; i < daemon->listening.count && used < sizeof(listening); i++) {
         char text[ADDRESS_TEXT_MAX];
         int size = snprintf(listening + used, sizeof(listening) - used, " %s",
-                            address_format_port(&config->server.listen.items[i], text));
+                            address_format_port(&daemon->listening.items[i], text));
         used += size > 0 ? (size_t)size : 0;
     }
     log_message(LOG_LEVEL_NOTICE, "serving NTP on%s with %zu worker%s; clock: %s; precision 2^%d s",
