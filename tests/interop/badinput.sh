@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Bad input over real sockets on loopback: all lengths, all first octets, damaged MACs, crooked extension fields. The
-# server goes on answering and its memory stays as it was. Needs no root.
+# Bad input over real sockets on loopback: all lengths, all first octets, damaged MACs, crooked
+# extension fields. The server goes on answering and its memory stays as it was. Needs no root.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 begin

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Nagios's check_ntp_time: OK with a wide threshold, WARNING and CRITICAL with those below the server's offset.
+# Nagios's check_ntp_time: OK with a wide threshold, WARNING and CRITICAL with those below the
+# server's offset.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 begin
@@ -9,10 +10,12 @@ make_namespaces
 start_offset_server
 
 for host in "$SERVER4" "$SERVER6"; do
-    said=$(in_client "${HARMLESS[@]}" "$check" -H "$host" -w 0.5 -c 1 2>&1) || fail "check_ntp_time -H $host: $said"
+    said=$(in_client "${HARMLESS[@]}" "$check" -H "$host" -w 0.5 -c 1 2>&1) ||
+        fail "check_ntp_time -H $host: $said"
     # "NTP OK: Offset 0.08012306690 secs|offset=0.080123s;0.500000;1.000000;"
     offset=$(echo "$said" | sed -n 's/^NTP OK: Offset \([-0-9.e]*\) secs.*/\1/p')
-    is_server_offset "$offset" || fail "check_ntp_time -H $host should find an offset of $OFFSET_MS ms: $said"
+    is_server_offset "$offset" ||
+        fail "check_ntp_time -H $host should find an offset of $OFFSET_MS ms: $said"
     pass "$said"
 done
 assert_interposed check_ntp_time

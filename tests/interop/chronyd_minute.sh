@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# chronyd as a client for a minute, of one server under many addresses: plain, interleaved, with each key, over IPv6,
-# as a peer. What chronyc says of each is asserted.
+# chronyd as a client for a minute, of one server under many addresses: plain, interleaved, with
+# each key, over IPv6, as a peer. What chronyc says of each is asserted.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 MINUTE_S=${MINUTE_S:-60}
@@ -61,10 +61,12 @@ check_source() { # ADDRESS MODE INTERLEAVED AUTHENTICATED REPLIES-MIN
     expect "$1" Interleaved "$3"
     expect "$1" Authenticated "$4"
     # Tests B and C compare the last delay with others: a busy machine fails them now and then.
-    [[ $(field "NTP tests") == "111 111 1"??1 ]] || fail "ntpdata $1 should pass the tests of RFC 5905: $data"
+    [[ $(field "NTP tests") == "111 111 1"??1 ]] ||
+        fail "ntpdata $1 should pass the tests of RFC 5905: $data"
     expect "$1" "RX timestamping" Kernel
     # what is left of the offset, which chronyd corrects in its own time even with -x
-    field Offset | awk '{ exit !($1 > -0.002 && $1 < 0.002) }' || fail "ntpdata $1 should have no offset left: $data"
+    field Offset | awk '{ exit !($1 > -0.002 && $1 < 0.002) }' ||
+        fail "ntpdata $1 should have no offset left: $data"
     local sent valid
     sent=$(field "Total TX")
     valid=$(field "Total valid RX")
@@ -93,9 +95,11 @@ check_source 2001:db8::18 "Symmetric passive" No No $some
 sources=$(ask_client -c sources)
 [ "$(echo "$sources" | wc -l)" = 14 ] || fail "chronyd should list 14 sources: $sources"
 echo "$sources" | grep -v '^.,[*+-],' && fail "each source should be selectable: $sources"
-echo "$sources" | awk -F , '$3 != "2001:db8::14" && $6 != 377 && $6 != 376' | grep . && fail "each source should be reached 8 times of 8: $sources"
+echo "$sources" | awk -F , '$3 != "2001:db8::14" && $6 != 377 && $6 != 376' | grep . &&
+    fail "each source should be reached 8 times of 8: $sources"
 tracking=$(ask_client -c tracking)
-[ "$(echo "$tracking" | cut -d , -f 3)" = $((STRATUM + 1)) ] || fail "chronyd should be at stratum $((STRATUM + 1)): $tracking"
+[ "$(echo "$tracking" | cut -d , -f 3)" = $((STRATUM + 1)) ] ||
+    fail "chronyd should be at stratum $((STRATUM + 1)): $tracking"
 is_server_offset "$(echo "$tracking" | cut -d , -f 5)" ||
     fail "chronyd should find its clock slow by $OFFSET_MS ms: $tracking"
 assert_interposed chronyd

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# chimed on a poor host (constrained.c): one thread, no process, no netlink, no IPv6, no privileges to drop, and, the
-# second time, options that are promised and not kept. It answers right all the same, and ends with 0. Needs no root.
+# chimed on a poor host (constrained.c): one thread, no process, no netlink, no IPv6, no
+# privileges to drop, and, the second time, options that are promised and not kept. It answers
+# right all the same, and ends with 0. Needs no root.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 begin
@@ -10,10 +11,13 @@ cp "$(library constrained)" "$WORK/constrained.so" || fail "the library can't be
 [ "$(head -c 4 "$CHIMED_BINARY" | tail -c 3)" = ELF ] || fail "$CHIMED_BINARY is no ELF binary"
 ldd "$CHIMED_BINARY" > /dev/null || fail "$CHIMED_BINARY should be linked dynamically"
 if command -v objdump > /dev/null; then
-    direct=$(objdump -d --no-show-raw-insn "$CHIMED_BINARY" | grep -cE '[[:space:]](syscall|svc|int +\$0x80)')
-    [ "$direct" = 0 ] || fail "$CHIMED_BINARY should call the kernel through libc only; it has $direct instructions that don't"
+    direct=$(objdump -d --no-show-raw-insn "$CHIMED_BINARY" |
+        grep -cE '[[:space:]](syscall|svc|int +\$0x80)')
+    [ "$direct" = 0 ] ||
+        fail "$CHIMED_BINARY should call the kernel through libc only; $direct instructions don't"
 fi
-sanitizer=$(ldd "$CHIMED_BINARY" | sed -n 's/.*=> \(.*libasan[^ ]*\) .*/\1/p') # which insists on being the first
+# AddressSanitizer insists on being the first.
+sanitizer=$(ldd "$CHIMED_BINARY" | sed -n 's/.*=> \(.*libasan[^ ]*\) .*/\1/p')
 
 write_constrained_config() { # LISTEN [USER]
     cat > "$WORK/chimed.conf" <<CONF
@@ -37,7 +41,8 @@ ended_or_answers() {
     gone "$DAEMON" || answers_twice
 }
 
-# Asks 20 times, with and without a MAC; each answer must be right, to what a quantised clock allows.
+# Asks 20 times, with and without a MAC; each answer must be right, to what a quantised clock
+# allows.
 ask_constrained() {
     "$PYTHON" -B - "$INTEROP" "$PORT" "$STRATUM" << 'PYTHON'
 import sys
@@ -47,8 +52,10 @@ port, stratum, key = int(sys.argv[2]), int(sys.argv[3]), b"interopMD5key_01"
 for number in range(20):
     reply = ask("127.0.0.1", port)
     check(reply is not None, f"request {number} was not answered")
-    check((reply.leap, reply.version, reply.mode, reply.stratum) == (0, 4, 4, stratum), f"a wrong answer: {reply}")
-    check(abs(reply.offset) < 0.005, f"an offset of {reply.offset} s from a server with our own clock: {reply}")
+    check((reply.leap, reply.version, reply.mode, reply.stratum) == (0, 4, 4, stratum),
+          f"a wrong answer: {reply}")
+    check(abs(reply.offset) < 0.005,
+          f"an offset of {reply.offset} s from a server with our own clock: {reply}")
     check(reply.transmit >= reply.receive, f"an answer that left before its request came: {reply}")
     with udp("127.0.0.1", port) as sock:
         data = request()
@@ -66,17 +73,20 @@ run_constrained() { # WHAT LISTEN USER ENVIRONMENT…
         write_constrained_config "${listen//PORT/$PORT}" "$user"
         : > "$WORK/refused"
         chmod 666 "$WORK/refused"
-        start chimed env "$@" CONSTRAINED_LOG="$WORK/refused" LD_PRELOAD="$sanitizer $WORK/constrained.so" \
+        start chimed env "$@" CONSTRAINED_LOG="$WORK/refused" \
+            LD_PRELOAD="$sanitizer $WORK/constrained.so" \
             "$CHIMED_BINARY" --config "$WORK/chimed.conf"
         wait_until "chimed answers or ends" ended_or_answers > /dev/null
         is_running "$DAEMON" && break
         grep -q "in use" "$WORK/chimed.log" || break
     done
     is_running "$DAEMON" || fail "$what: chimed ended by itself"
-    grep -q "^loaded $(basename "$CHIMED_BINARY")\$" "$WORK/refused" || fail "$what: the library was not loaded"
+    grep -q "^loaded $(basename "$CHIMED_BINARY")\$" "$WORK/refused" ||
+        fail "$what: the library was not loaded"
     said=$(ask_constrained) || fail "$what: $said"
     if [ -x "$CHIME" ]; then
-        said=$("$CHIME" query -c 2 -i 0.1 "127.0.0.1:$PORT" 2>&1) || fail "$what: chime query: $said"
+        said=$("$CHIME" query -c 2 -i 0.1 "127.0.0.1:$PORT" 2>&1) ||
+            fail "$what: chime query: $said"
     fi
     [ "$(ls /proc/"$DAEMON"/task | wc -l)" = 1 ] || fail "$what: workers = 0 should mean one thread"
     kill -TERM "$DAEMON"
@@ -84,10 +94,12 @@ run_constrained() { # WHAT LISTEN USER ENVIRONMENT…
     status=$?
     [ $status = 0 ] || fail "$what: SIGTERM should end chimed with 0, not $status"
     # The sanitizer has wishes of its own on its way out.
-    [ -z "$sanitizer" ] && grep -E -e "^broken|pthread_create|fork|clone|getaddrinfo|io_uring" "$WORK/refused" &&
+    [ -z "$sanitizer" ] &&
+        grep -E "^broken|pthread_create|fork|clone|getaddrinfo|io_uring" "$WORK/refused" &&
         fail "$what: chimed should do without these: $(cat "$WORK/refused")"
     grep -i "error" "$WORK/chimed.log" && fail "$what: a refusal should be a warning at most"
-    pass "$what; refused: $(sed -n 's/^refused //p' "$WORK/refused" | sort | uniq -c | paste -sd , | tr -s ' ')"
+    said=$(sed -n 's/^refused //p' "$WORK/refused" | sort | uniq -c | paste -sd , | tr -s ' ')
+    pass "$what; refused:$said"
 }
 
 run_constrained "one IPv4 address" 127.0.0.1:PORT ""

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """flood.py: what comes from addresses that are not one's own.
-  flood.py addresses HOST COUNT   requests from COUNT addresses (one /64 each over IPv6); prints how many were answered
+  flood.py addresses HOST COUNT   requests from COUNT addresses (one /64 each over IPv6); prints how
+                                  many were answered
   flood.py garbage HOST           datagrams that no server answers, until killed
-  flood.py self SOURCE ADDRESS    in the server's namespace: datagrams from one of its addresses, port 123, to one;
-                                  prints how many were sent, and how many then seen on the way
+  flood.py self SOURCE ADDRESS    in the server's namespace: datagrams from one of its addresses,
+                                  port 123, to one; prints how many were sent, and how many then
+                                  seen on the way
 The addresses must be local: 10.0.0.0/8 and 2001:db9::/32."""
 import ipaddress
 import os
@@ -24,8 +26,10 @@ ETH_P_ALL, PACKET_OUTGOING = 3, 4
 def from_address(number, is_ipv6):
     """The control message that sends from the number-th address."""
     if is_ipv6:
-        return (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, (FIRST6 + (number << 64)).to_bytes(16, "big") + bytes(4))
-    return (socket.IPPROTO_IP, IP_PKTINFO, bytes(4) + (FIRST4 + number).to_bytes(4, "big") + bytes(4))
+        source = (FIRST6 + (number << 64)).to_bytes(16, "big")
+        return (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, source + bytes(4))
+    source = (FIRST4 + number).to_bytes(4, "big")
+    return (socket.IPPROTO_IP, IP_PKTINFO, bytes(4) + source + bytes(4))
 
 
 def drain(sock, wanted):
@@ -33,7 +37,8 @@ def drain(sock, wanted):
     while got < wanted and select.select([sock], [], [], PATIENCE_S)[0]:
         try:
             while got < wanted:
-                check(len(sock.recv(2048, socket.MSG_DONTWAIT)) <= 48, "an answer is longer than its request")
+                answer = sock.recv(2048, socket.MSG_DONTWAIT)
+                check(len(answer) <= 48, "an answer is longer than its request")
                 got += 1
         except BlockingIOError:
             pass
@@ -56,8 +61,10 @@ def addresses(host, count):
 
 
 def garbage(host):
-    kinds = [request(mode=mode) for mode in (2, 4, 5, 6, 7)] + [request(version=0), request(version=7), b"", os.urandom(47)]
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    kinds = [request(mode=mode) for mode in (2, 4, 5, 6, 7)]
+    kinds += [request(version=0), request(version=7), b"", os.urandom(47)]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
         sock.connect((host, 123))
         while True:
             for data in kinds:
@@ -65,7 +72,7 @@ def garbage(host):
 
 
 def datagram(source, destination, payload):
-    """An IPv4 datagram whose source we choose; the kernel fills in length and checksum of the header."""
+    """An IPv4 datagram whose source we choose; the kernel fills in the header's checksum."""
     size = 8 + len(payload)
     header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, 64, socket.IPPROTO_UDP, 0,
                          socket.inet_aton(source), socket.inet_aton(destination))
@@ -73,7 +80,7 @@ def datagram(source, destination, payload):
 
 
 def spoof_self(source, destination):
-    """From ourselves to ourselves, all modes. A server that answered its own answers would never end."""
+    """From ourselves to ourselves, all modes. Answers to answers would never end."""
     sent = seen = 0
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as sniffer, \
             socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
@@ -85,7 +92,8 @@ def spoof_self(source, destination):
             sent += 1
         while select.select([sniffer], [], [], PATIENCE_S)[0] and seen < 100 * sent:
             frame, where = sniffer.recvfrom(4096)
-            if where[2] == PACKET_OUTGOING and frame[14 + 9] == socket.IPPROTO_UDP and frame[34:38] == b"\0\x7b\0\x7b":
+            is_udp = where[2] == PACKET_OUTGOING and frame[14 + 9] == socket.IPPROTO_UDP
+            if is_udp and frame[34:38] == struct.pack(">HH", 123, 123):
                 seen += 1
     print(sent, seen)
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A flood from 100,000 IPv4 addresses and as many IPv6 networks fills the clients' table, and no more; datagrams that
-# seem to come from the server itself start no conversation; garbage at full speed keeps nobody else from an answer.
+# A flood from 100,000 IPv4 addresses and as many IPv6 networks fills the clients' table, and no
+# more; datagrams that seem to come from the server itself start no conversation; garbage at full
+# speed keeps nobody else from an answer.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 COUNT=100000
@@ -22,7 +23,8 @@ wait_answer "$SERVER4"
 flood() { # HOST
     local answered
     answered=$(in_client "$PYTHON" -B "$INTEROP/flood.py" addresses "$1" $COUNT) || fail "$answered"
-    [ "$answered" -ge $((COUNT * 9 / 10)) ] || fail "of $COUNT addresses that asked $1 only $answered were answered"
+    [ "$answered" -ge $((COUNT * 9 / 10)) ] ||
+        fail "of $COUNT addresses that asked $1 only $answered were answered"
     echo "$answered"
 }
 
@@ -47,18 +49,23 @@ sed -i 's/^rate-limit = .*/rate-limit = off/' "$WORK/chimed.conf"
 kill -HUP "$SERVER_PID"
 said=$(wait_until "the reload is done" grep "in force" "$WORK/chimed.log") || fail "$said"
 
-# From the address that is asked itself: nothing. From another of the server's: one answer at most, and nothing to that.
+# From the address that is asked itself: nothing. From another of the server's: one answer at
+# most, and nothing to that.
 for source in "$SERVER4" 192.0.2.11; do
     said=$(in_server "$PYTHON" -B "$INTEROP/flood.py" self "$source" "$SERVER4") || fail "$said"
     read -r sent seen <<< "$said"
-    [ "$seen" -ge "$sent" ] || fail "of $sent datagrams from $source only $seen were seen: the check is blind"
-    [ "$source" != "$SERVER4" ] || [ "$seen" = "$sent" ] || fail "$sent datagrams from $source to itself made $((seen - sent)) more"
-    [ "$seen" -le $((sent * 2)) ] || fail "$sent datagrams from $source to $SERVER4 made $((seen - sent)) more: a conversation"
+    [ "$seen" -ge "$sent" ] ||
+        fail "of $sent datagrams from $source only $seen were seen: the check is blind"
+    [ "$source" != "$SERVER4" ] || [ "$seen" = "$sent" ] ||
+        fail "$sent datagrams from $source to itself made $((seen - sent)) more"
+    [ "$seen" -le $((sent * 2)) ] ||
+        fail "$sent datagrams from $source to $SERVER4 made $((seen - sent)) more: a conversation"
     pass "$sent datagrams from $source, the server's own, to $SERVER4: $((seen - sent)) answers"
 done
 
 # One core's worth of garbage; the clients come from other addresses, one request each.
-start garbage "${CLIENT[@]}" ${LEASH[@]+"${LEASH[@]}"} "$PYTHON" -B "$INTEROP/flood.py" garbage "$SERVER4"
+start garbage "${CLIENT[@]}" ${LEASH[@]+"${LEASH[@]}"} \
+    "$PYTHON" -B "$INTEROP/flood.py" garbage "$SERVER4"
 missed=0
 for number in $(seq 20); do
     ip -n "$CLIENT_NS" address add "192.0.2.$((220 + number))/24" dev wire
@@ -67,14 +74,16 @@ said=$(in_client "$PYTHON" -B - "$INTEROP" "$SERVER4" << 'PYTHON'
 import sys
 sys.path.insert(0, sys.argv[1])
 from ntp import *
-print(sum(ask(sys.argv[2], source=(f"192.0.2.{number}", 0), tries=1) is None for number in range(221, 241)))
+print(sum(ask(sys.argv[2], source=(f"192.0.2.{number}", 0), tries=1) is None
+          for number in range(221, 241)))
 PYTHON
 ) || fail "$said"
 missed=$said
 is_running "$DAEMON" || fail "the garbage was not sent to the end"
 [ "$missed" -le 2 ] || fail "under a flood of garbage $missed of 20 other clients got no answer"
 chronyc=$(stock_program chronyc) && {
-    said=$(in_server "$chronyc" -n -c -h "$WORK/server.sock" activity) || fail "under a flood the main loop is mute: $said"
+    said=$(in_server "$chronyc" -n -c -h "$WORK/server.sock" activity) ||
+        fail "under a flood the main loop is mute: $said"
 }
 is_running "$SERVER_PID" || fail "the server ended"
 pass "under a flood of garbage $((20 - missed)) of 20 other clients are answered, and so is chronyc"

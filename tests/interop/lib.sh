@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 # lib.sh - what the interoperability tests share; to be sourced by bash, in the build tree.
 #
-# Each test has two network namespaces of its own, "server" and "client", joined by a veth pair. They are named
-# by the test's pid, so that tests run side by side; those of a test that was killed are removed by the next one.
-# CHIMED= and CHIME= name other binaries. INTEROP_SERVER=chronyd puts Debian's chronyd in chimed's place, which
-# tells a mistake of the test from one of ours.
+# Each test has two network namespaces of its own, "server" and "client", joined by a veth pair.
+# They are named by the test's pid, so that tests run side by side; those of a test that was
+# killed are removed by the next one. CHIMED= and CHIME= name other binaries.
+# INTEROP_SERVER=chronyd puts Debian's chronyd in chimed's place, which tells a mistake of the
+# test from one of ours.
 set -u
 export LC_ALL=C TZ=UTC
 INTEROP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -98,9 +99,11 @@ cleanup() {
     [ -n "$WORK" ] && rm -rf "$WORK"
 }
 
-# The first call of every test. The folder has no spaces in its name: LD_PRELOAD could not take them.
+# The first call of every test. The folder has no spaces in its name: LD_PRELOAD could not take
+# them.
 begin() {
-    WORK=$(TMPDIR=/tmp mktemp -d -t "$PREFIX.XXXXXX") || fail "no temporary folder can be made in /tmp"
+    WORK=$(TMPDIR=/tmp mktemp -d -t "$PREFIX.XXXXXX") ||
+        fail "no temporary folder can be made in /tmp"
     chmod 755 "$WORK"
     trap cleanup EXIT
     trap 'exit 129' HUP
@@ -143,7 +146,8 @@ make_namespaces() {
     local said
     said=$(ip netns add "$SERVER_NS" 2>&1 && ip netns add "$CLIENT_NS" 2>&1) ||
         skip "no network namespace can be made: $said"
-    said=$(ip link add name wire netns "$SERVER_NS" type veth peer name wire netns "$CLIENT_NS" 2>&1) ||
+    said=$(ip link add name wire netns "$SERVER_NS" type veth \
+        peer name wire netns "$CLIENT_NS" 2>&1) ||
         skip "no veth pair can be made: $said"
     local namespace
     for namespace in "$SERVER_NS" "$CLIENT_NS"; do
@@ -167,8 +171,9 @@ in_client() {
     "${CLIENT[@]}" "$@"
 }
 
-# Sets HARMLESS, the words before a stock program's so that it can't set the clock: our interposer, and without
-# the capability. What it asked for is in $WORK/clock. LEASH ends a program with this test, however that ends.
+# Sets HARMLESS, the words before a stock program's so that it can't set the clock: our
+# interposer, and without the capability. What it asked for is in $WORK/clock. LEASH ends a
+# program with this test, however that ends.
 prepare_harmless() {
     cp "$(library noclock)" "$WORK/noclock.so" || fail "the interposer can't be copied to $WORK"
     : > "$WORK/clock"
@@ -193,7 +198,8 @@ assert_dynamic() { # PROGRAM-FILE
 
 # Did the interposer get into that program? Else the test must not go on.
 assert_interposed() { # PROGRAM
-    grep -q "^$1 [0-9]* loaded" "$WORK/clock" || fail "$1 ran without our interposer: $(cat "$WORK/clock")"
+    grep -q "^$1 [0-9]* loaded" "$WORK/clock" ||
+        fail "$1 ran without our interposer: $(cat "$WORK/clock")"
 }
 
 # The seconds by which a program last wanted to step or slew; nothing if it never did.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# chimed as a service manager sees it: --check, a taken port, a missing file, READY=1, SIGHUP with bad and good files,
-# SIGTERM and SIGINT, privileges dropped after binding. All but the last needs no root.
+# chimed as a service manager sees it: --check, a taken port, a missing file, READY=1, SIGHUP with
+# bad and good files, SIGTERM and SIGINT, privileges dropped after binding. All but the last needs
+# no root.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 begin
@@ -38,7 +39,8 @@ check_files() {
     expect_exit 2 "a missing keys file" --check --config "$WORK/chimed.conf"
     expect_words "nokeys.*No such file" "a missing keys file"
     expect_exit 0 "--version" --version
-    "$CHIMED_BINARY" --print-default > "$WORK/default.conf" || fail "--print-default should exit with 0"
+    "$CHIMED_BINARY" --print-default > "$WORK/default.conf" ||
+        fail "--print-default should exit with 0"
     expect_exit 0 "--check of the embedded default" --check --config "$WORK/default.conf"
     pass "--check, files that are bad or missing"
 }
@@ -87,7 +89,8 @@ check_reloads() {
 
     sed 's#^local-stratum#deny = 127.0.0.0/8\nlocal-stratum#' "$good" > "$WORK/chimed.conf"
     reload "an address is denied" is_silent
-    "$PYTHON" "$INTEROP/ntp.py" ::1 "$PORT" > /dev/null || fail "another address should not be denied"
+    "$PYTHON" "$INTEROP/ntp.py" ::1 "$PORT" > /dev/null ||
+        fail "another address should not be denied"
     cp "$good" "$WORK/chimed.conf"
     reload "it is allowed again" answers
 
@@ -104,8 +107,9 @@ check_reloads() {
     takes_key 9 > /dev/null || fail "a bad keys file should change nothing"
     cp "$WORK/keys.client" "$WORK/keys"
 
-    sed 's/^local-stratum.*/rate-limit = on\nrate-interval = 4096 s\nrate-burst = 1\nrate-leak = 0\nrate-kod = 0\nlocal-stratum = 5/' \
-        "$good" > "$WORK/chimed.conf"
+    local rate="rate-limit = on\nrate-interval = 4096 s\nrate-burst = 1"
+    rate="$rate\nrate-leak = 0\nrate-kod = 0"
+    sed "s/^local-stratum/$rate\nlocal-stratum/" "$good" > "$WORK/chimed.conf"
     reload "a rate limit is kept" is_silent
     cp "$good" "$WORK/chimed.conf"
     reload "the rate limit is off again" answers
@@ -131,7 +135,8 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
     export NOTIFY_SOCKET=$WORK/notify.sock
     start_on_loopback
     unset NOTIFY_SOCKET
-    said=$(wait_until "READY=1" grep -x "READY=1" "$WORK/notify.log") || fail "$said: $(cat "$WORK/notify.log")"
+    said=$(wait_until "READY=1" grep -x "READY=1" "$WORK/notify.log") ||
+        fail "$said: $(cat "$WORK/notify.log")"
     pass "READY=1 after the sockets are bound"
 }
 
@@ -155,15 +160,19 @@ check_privileges() {
     local task nobody
     nobody=$(id -u nobody)
     for task in /proc/"$SERVER_PID"/task/*; do
-        grep -qE "^Uid:(.$nobody){4}$" "$task/status" && grep -qE "^Cap(Prm|Eff):.0+$" "$task/status" &&
-            ! grep -E "^Cap(Inh|Prm|Eff|Amb):.*[1-9a-f]" "$task/status" && grep -q "^NoNewPrivs:.1" "$task/status" &&
+        grep -qE "^Uid:(.$nobody){4}$" "$task/status" &&
+            grep -qE "^Cap(Prm|Eff):.0+$" "$task/status" &&
+            ! grep -E "^Cap(Inh|Prm|Eff|Amb):.*[1-9a-f]" "$task/status" &&
+            grep -q "^NoNewPrivs:.1" "$task/status" &&
             ! grep -E "^Groups:.*\b0\b" "$task/status" ||
-            fail "bound to port 123, chimed should be nobody ($nobody) without capabilities: $(cat "$task/status")"
+            fail "bound to port 123, chimed should be nobody ($nobody) without capabilities:" \
+                "$(cat "$task/status")"
     done
     pass "port 123, $(ls /proc/"$SERVER_PID"/task | wc -l) threads: user nobody, no capability"
     check_end TERM
     sed -i 's/^user = .*/user = nobody-at-all/' "$WORK/chimed.conf"
-    said=$(timeout 10 "$CHIMED_BINARY" --config "$WORK/chimed.conf" 2>&1) && fail "an unknown user should be refused: $said"
+    said=$(timeout 10 "$CHIMED_BINARY" --config "$WORK/chimed.conf" 2>&1) &&
+        fail "an unknown user should be refused: $said"
     expect_words "nobody-at-all" "an unknown user"
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ntp.py - what the Python tests share: requests, replies, and a socket that asks for as long as is reasonable.
+"""ntp.py - what the Python tests share: requests, replies, and asking for as long as is reasonable.
 
 As a program: ntp.py HOST [PORT] asks once and prints the reply; it exits 1 without one."""
 import hashlib
@@ -36,8 +36,9 @@ def mac(key_id, key, data, digest="md5", size=20):
 class Reply:
     def __init__(self, data):
         self.data = data
-        (first, self.stratum, self.poll, self.precision, self.root_delay, self.root_dispersion, self.refid,
-         self.reference, self.origin, self.receive, self.transmit) = HEADER.unpack(data[:48])
+        (first, self.stratum, self.poll, self.precision, self.root_delay, self.root_dispersion,
+         self.refid, self.reference, self.origin, self.receive,
+         self.transmit) = HEADER.unpack(data[:48])
         self.leap, self.version, self.mode = first >> 6, first >> 3 & 7, first & 7
         self.trailer = data[48:]
 
@@ -46,8 +47,9 @@ class Reply:
 
     def __str__(self):
         return (f"leap {self.leap} version {self.version} mode {self.mode} stratum {self.stratum} "
-                f"refid {self.refid:08x} origin {self.origin:016x} receive {from_ntp(self.receive):.6f} "
-                f"transmit {from_ntp(self.transmit):.6f} length {len(self.data)}")
+                f"refid {self.refid:08x} origin {self.origin:016x} "
+                f"receive {from_ntp(self.receive):.6f} transmit {from_ntp(self.transmit):.6f} "
+                f"length {len(self.data)}")
 
 
 def udp(host, port, source=None):
@@ -75,7 +77,8 @@ def ask(host, port=123, source=None, tries=TRIES, **fields):
                 continue
             if data[40:48] == reply.data[24:32]:
                 received_at = time.time()
-                reply.offset = (from_ntp(reply.receive) + from_ntp(reply.transmit) - sent_at - received_at) / 2
+                reply.offset = (from_ntp(reply.receive) - sent_at
+                                + from_ntp(reply.transmit) - received_at) / 2
                 return reply
     return None
 

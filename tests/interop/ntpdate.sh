@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# ntpsec's ntpdate and ntpdig: they print the server's offset and stratum, plain and with each key, and ask to step by it.
+# ntpsec's ntpdate and ntpdig: they print the server's offset and stratum, plain and with each
+# key, and ask to step by it.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 begin
@@ -13,7 +14,8 @@ start_offset_server
 check_line() { # WHAT LINE
     local offset
     offset=$(echo "$2" | sed -n 's/.*(+0000) \([+-][0-9.]*\) +\/-.* s'$STRATUM' no-leap.*/\1/p')
-    is_server_offset "$offset" || fail "$1 should report an offset of $OFFSET_MS ms at stratum $STRATUM: $2"
+    is_server_offset "$offset" ||
+        fail "$1 should report an offset of $OFFSET_MS ms at stratum $STRATUM: $2"
     pass "$1: $2"
 }
 
@@ -29,7 +31,9 @@ for key in 1 2 4 5; do
 done
 # It takes a crypto-NAK badly (a Python exception), but doesn't take it for the time.
 said=$(client "$ntpdig" -t 1 -a 2 -k <(sed 's/^2 SHA1 a5/2 SHA1 00/' "$WORK/keys.ntp") "$SERVER4")
-echo "$said" | grep -q "s$STRATUM no-leap" && fail "ntpdig should not believe a server that lacks its key: $said"
+echo "$said" | grep -q "s$STRATUM no-leap" &&
+    fail "ntpdig should not believe a server that lacks its key: $said"
 check_line "ntpdate that sets the clock" "$(client "$ntpdate" -b "$SERVER4")"
 assert_interposed python3
-is_server_offset "$(asked_clock python3 step)" || fail "ntpdate -b should ask for a step of $OFFSET_MS ms: $(cat "$WORK/clock")"
+is_server_offset "$(asked_clock python3 step)" ||
+    fail "ntpdate -b should ask for a step of $OFFSET_MS ms: $(cat "$WORK/clock")"

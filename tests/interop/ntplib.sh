@@ -13,8 +13,10 @@ for host in "$SERVER4" "$SERVER6"; do
         said=$(in_client "${HARMLESS[@]}" PYTHONPATH="$module" "$PYTHON" -B -c '
 import ntplib, sys
 reply = ntplib.NTPClient().request(sys.argv[1], version=int(sys.argv[2]))
-print(reply.offset, reply.version, reply.mode, reply.stratum, reply.leap, ntplib.leap_to_text(reply.leap))' \
-            "$host" "$version" 2>&1) || fail "ntplib got no answer in version $version from $host: $said"
+print(reply.offset, reply.version, reply.mode, reply.stratum, reply.leap,
+      ntplib.leap_to_text(reply.leap))' \
+            "$host" "$version" 2>&1) ||
+                fail "ntplib got no answer in version $version from $host: $said"
         read -r offset rest <<< "$said"
         is_server_offset "$offset" && [ "$rest" = "$version 4 $STRATUM 0 no warning" ] ||
             fail "ntplib should see $OFFSET_MS ms, then '$version 4 $STRATUM 0 no warning': $said"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# ntpsec's ntpd as a client, plain and with keys, over both families: ntpq says that it reached each and follows one.
+# ntpsec's ntpd as a client, plain and with keys, over both families: ntpq says that it reached
+# each and follows one.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 begin
@@ -32,10 +33,14 @@ ask_ntpd() {
 
 # Six peers that answered four times of four at least, and one of them followed.
 is_following() {
-    ask_ntpd -c peers | awk '/^[*o]/ { followed++ } $7 ~ /^(17|37|77|177|377)$/ { reached++ } END { exit !(followed == 1 && reached == 6) }'
+    ask_ntpd -c peers | awk '
+        /^[*o]/ { followed++ }
+        $7 ~ /^(17|37|77|177|377)$/ { reached++ }
+        END { exit !(followed == 1 && reached == 6) }'
 }
 
-said=$(TRIES=120 STEP_S=0.5 wait_until "ntpd reached 6 sources 4 times of 4 and follows one" is_following) ||
+said=$(TRIES=120 STEP_S=0.5 \
+    wait_until "ntpd reached 6 sources 4 times of 4 and follows one" is_following) ||
     fail "$said
 $(ask_ntpd -c peers -c associations)"
 # remote refid st t when poll reach delay offset jitter, the last three in ms

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# OpenNTPD as a client over both families: its log and ntpctl give the offset and the stratum, and it asks to step.
+# OpenNTPD as a client over both families: its log and ntpctl give the offset and the stratum, and
+# it asks to step.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 begin
@@ -18,7 +19,8 @@ server $SERVER4
 server $SERVER6
 CONF
 cat > "$WORK/inside.sh" <<'INSIDE'
-mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group && mount -t tmpfs none /var/lib || exit 99
+mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group &&
+    mount -t tmpfs none /var/lib || exit 99
 mkdir -p /var/lib/openntpd/run /var/lib/openntpd/db /var/lib/openntpd/chroot
 shift
 exec "$@"
@@ -33,16 +35,21 @@ has_replies() { # HOST
 }
 
 for host in "$SERVER4" "$SERVER6"; do
-    said=$(STEP_S=0.5 TRIES=120 wait_until "OpenNTPD logs three replies from $host" has_replies "$host") || fail "$said"
-    for offset in $(sed -n "s/^reply from $host: offset \([-0-9.]*\) .*/\1/p" "$WORK/openntpd.log"); do
-        is_server_offset "$offset" || fail "OpenNTPD should find $OFFSET_MS ms at $host, not $offset"
+    said=$(STEP_S=0.5 TRIES=120 \
+        wait_until "OpenNTPD logs three replies from $host" has_replies "$host") || fail "$said"
+    offsets=$(sed -n "s/^reply from $host: offset \([-0-9.]*\) .*/\1/p" "$WORK/openntpd.log")
+    for offset in $offsets; do
+        is_server_offset "$offset" ||
+            fail "OpenNTPD should find $OFFSET_MS ms at $host, not $offset"
     done
     pass "$(grep "reply from $host" "$WORK/openntpd.log" | tail -n 1)"
 done
 
 # ntpctl's table: "  *  1 10  8    5s    6s   80.012ms  0.012ms  0.004ms" beneath the address.
 said=$(nsenter --target "$daemon" --mount --net "${HARMLESS[@]}" "$ntpctl" -s peers 2>&1)
-echo "$said" | grep -A 1 "^$SERVER4" | tail -n 1 | grep -q " $STRATUM  " || fail "ntpctl should show stratum $STRATUM: $said"
+echo "$said" | grep -A 1 "^$SERVER4" | tail -n 1 | grep -q " $STRATUM  " ||
+    fail "ntpctl should show stratum $STRATUM: $said"
 assert_interposed ntpd
-is_server_offset "$(asked_clock ntpd step)" || fail "OpenNTPD -s should ask for a step of $OFFSET_MS ms: $(cat "$WORK/clock")"
+is_server_offset "$(asked_clock ntpd step)" ||
+    fail "OpenNTPD -s should ask for a step of $OFFSET_MS ms: $(cat "$WORK/clock")"
 pass "it wanted to step by $(asked_clock ntpd step) s"

@@ -1,22 +1,28 @@
 # SPDX-License-Identifier: MIT
-# query.sh - chime query against a stock server, and what it must say; to be sourced after server.sh.
+# query.sh - chime query against a stock server, and what it must say; to be sourced after
+# server.sh.
 
 # One field of the first server in $json, as Python prints it.
 json_field() { # NAME
-    echo "$json" | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["servers"][0][sys.argv[1]])' "$1"
+    echo "$json" | "$PYTHON" -c '
+import json, sys
+print(json.load(sys.stdin)["servers"][0][sys.argv[1]])' "$1"
 }
 
 expect_field() { # NAME VALUE
     [ "$(json_field "$1")" = "$2" ] || fail "chime query $query: $1 should be $2: $json"
 }
 
-# Asks, and asserts what a good answer has in common. The server's clock is ours: truth is within the bound.
+# Asks, and asserts what a good answer has in common. The server's clock is ours: truth is within
+# the bound.
 query_good() { # AUTHENTICATED INTERLEAVED ARGUMENT…
     local authenticated=$1 interleaved=$2
     shift 2
     query=$*
-    json=$(in_client "$CHIME" query --json "$@" 2> "$WORK/chime.log") || fail "chime query $query exited with $?: $json"
-    echo "$json" | "$PYTHON" -m json.tool > "$WORK/json.txt" || fail "chime query $query: not JSON: $json"
+    json=$(in_client "$CHIME" query --json "$@" 2> "$WORK/chime.log") ||
+        fail "chime query $query exited with $?: $json"
+    echo "$json" | "$PYTHON" -m json.tool > "$WORK/json.txt" ||
+        fail "chime query $query: not JSON: $json"
     expect_field outcome ok
     expect_field stratum "$STRATUM"
     expect_field leap none
@@ -29,8 +35,10 @@ query_good() { # AUTHENTICATED INTERLEAVED ARGUMENT…
     bound=$(json_field bound_ns)
     root=$(($(json_field root_dispersion_ns) + $(json_field root_delay_ns) / 2))
     # what the wire adds, which takes microseconds, should be far below a hundredth of a second
-    [ "${offset#-}" -le "$bound" ] && [ "$bound" -ge "$root" ] && [ "$bound" -le $((root + 10000000)) ] ||
-        fail "chime query $query: offset $offset ns should be within a bound just above $root ns, not $bound: $json"
+    [ "${offset#-}" -le "$bound" ] && [ "$bound" -ge "$root" ] &&
+        [ "$bound" -le $((root + 10000000)) ] ||
+        fail "chime query $query: offset $offset ns should be within a bound just above $root ns," \
+            "not $bound: $json"
     pass "chime query $query: $offset ns +/- $bound ns"
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# chime query against Debian's chronyd: plain, versions 1 to 4, interleaved, with each key, and with a wrong one.
+# chime query against Debian's chronyd: plain, versions 1 to 4, interleaved, with each key, and
+# with a wrong one.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 . "$(dirname "$0")/query.sh"
@@ -23,8 +24,12 @@ done
 query_good True True -x -c 4 -i 0.1 -k 4 --keys "$WORK/keys" "$SERVER6"
 
 # A table of several, among them one that does not answer.
-json=$(in_client "$CHIME" query --json "$SERVER4" "$SERVER6" 192.0.2.11 2>&1) || fail "three addresses should agree: $json"
-agreed=$(echo "$json" | "$PYTHON" -c 'import json, sys; a = json.load(sys.stdin)["agreement"]; print(a["agreed"], a["truechimers"])')
+json=$(in_client "$CHIME" query --json "$SERVER4" "$SERVER6" 192.0.2.11 2>&1) ||
+    fail "three addresses should agree: $json"
+agreed=$(echo "$json" | "$PYTHON" -c '
+import json, sys
+agreement = json.load(sys.stdin)["agreement"]
+print(agreement["agreed"], agreement["truechimers"])')
 [ "$agreed" = "True 3" ] || fail "three addresses should agree, not '$agreed': $json"
 sed 's/^2 SHA1 HEX:a5/2 SHA1 HEX:00/' "$WORK/keys" > "$WORK/keys.other"
 chmod 600 "$WORK/keys.other"

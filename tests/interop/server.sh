@@ -6,7 +6,8 @@ PYTHON=$(command -v /usr/bin/python3 || command -v python3)
 STRATUM=8
 OFFSET_MS=80 # what chimed's virtual clock is ahead of ours
 
-# Where libtool keeps the binary proper: a library must be preloaded into that, not into libtool's script.
+# Where libtool keeps the binary proper: a library must be preloaded into that, not into libtool's
+# script.
 binary() { # PROGRAM
     local proper=${1%/*}/.libs/${1##*/}
     if head -c 2 "$1" | grep -q '#!' && [ -x "$proper" ]; then
@@ -59,7 +60,8 @@ keyfile $WORK/keys
 bindcmdaddress $WORK/chrony/server.sock
 pidfile $WORK/server.pid
 CONF
-    start chronyd-server "${SERVER[@]}" "${HARMLESS[@]}" "$chronyd" -d -x -u root -f "$WORK/server.conf"
+    start chronyd-server "${SERVER[@]}" "${HARMLESS[@]}" \
+        "$chronyd" -d -x -u root -f "$WORK/server.conf"
 }
 
 # Starts the server in its namespace and waits until it answers on both families.
@@ -91,7 +93,8 @@ start_on_loopback() { # [MORE LINES FOR SECTIONS…]
     for attempt in 0 1 2 3 4; do
         PORT=$((20000 + ($$ * 7 + attempt * 1009) % 12000))
         write_config ""
-        sed -i "s/^listen = .*/listen = 127.0.0.1:$PORT [::1]:$PORT/; /^chronyc = /d" "$WORK/chimed.conf"
+        sed -i "s/^listen = .*/listen = 127.0.0.1:$PORT [::1]:$PORT/; /^chronyc = /d" \
+            "$WORK/chimed.conf"
         start_chimed "$WORK/chimed.conf"
         SERVER_PID=$DAEMON
         wait_until "chimed answers or ends" answers_or_ended && is_running "$SERVER_PID" && return 0
@@ -122,5 +125,5 @@ wait_answer() { # ADDRESS [PORT]
 # Is a number of seconds that a client reports within 5 ms of the server's offset?
 is_server_offset() { # SECONDS
     awk -v seconds="$1" -v wanted="$OFFSET_MS" \
-        'BEGIN { error = seconds * 1000 - wanted; exit !(seconds != "" && error > -5 && error < 5) }'
+        'BEGIN { late = seconds * 1000 - wanted; exit !(seconds != "" && late > -5 && late < 5) }'
 }

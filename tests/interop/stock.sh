@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # stock.sh - real programs from the distribution, unpacked beside the build; to be sourced by bash.
 #
-# They conflict with each other and with a user's own time daemon, so they are never installed: apt-get download
-# and dpkg -x into STOCK_DIR (default: tests/interop/stock in the build tree, which is the working directory).
-# A folder there holds one set of packages and is kept between runs; its stamp, written last, has the checksums
-# of all its programs and libraries.
+# They conflict with each other and with a user's own time daemon, so they are never installed:
+# apt-get download and dpkg -x into STOCK_DIR (default: tests/interop/stock in the build tree,
+# which is the working directory). A folder there holds one set of packages and is kept between
+# runs; its stamp, written last, has the checksums of all its programs and libraries.
 STOCK_DIR=${STOCK_DIR:-$PWD/tests/interop/stock}
 STOCK_LIBRARY_LEVELS=4 # how deep the packages of missing libraries are followed
 
@@ -110,7 +110,8 @@ stock_unpack() { # FOLDER PACKAGE…
     # The C library that ntpsec's Python part loads by itself is looked for beside the module.
     local module
     for module in "$folder"/root/usr/lib/*/ntp/libntpc.so; do
-        [ -e "$module" ] && ln -sf "$(realpath "$module")" "$folder/root/usr/lib/python3/dist-packages/ntp/"
+        [ -e "$module" ] &&
+            ln -sf "$(realpath "$module")" "$folder/root/usr/lib/python3/dist-packages/ntp/"
     done
     rm -f "$folder"/debs/*.deb
     (cd "$folder" && find root -type f \( -perm -u+x -o -name '*.so*' -o -name '*.py' \) -print0 |
@@ -119,15 +120,15 @@ stock_unpack() { # FOLDER PACKAGE…
 
 # Prints the path of a stock program, fetching it if need be. On failure prints why, and returns 1.
 stock_program() { # NAME
-    local named tool entry
+    local variable named tool entry
     case $1 in
-    ntpd-classic) named=${NTPD_CLASSIC:-} ;;
-    busybox-ntpd) named=${BUSYBOX_NTPD:-} ;;
+    ntpd-classic) variable=NTPD_CLASSIC named=${NTPD_CLASSIC:-} ;;
+    busybox-ntpd) variable=BUSYBOX_NTPD named=${BUSYBOX_NTPD:-} ;;
     *) named=- ;;
     esac
     if [ "$named" != - ]; then
         [ -x "$named" ] && { echo "$named"; return 0; }
-        echo "$1 is not in Debian 12; name its binary with NTPD_CLASSIC= or BUSYBOX_NTPD= (now '$named')"
+        echo "$1 is not in Debian 12; name its binary with $variable= (now '$named')"
         return 1
     fi
     entry=$(stock_entry "$1") || { echo "stock_program: $1 is in no table"; return 1; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# systemd-timesyncd over both families: its debug log has the fields of the reply, and it asks to slew by the offset.
+# systemd-timesyncd over both families: its debug log has the fields of the reply, and it asks to
+# slew by the offset.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 begin
@@ -31,7 +32,8 @@ check_host() { # HOST
     is_server_offset "$(sed -n 's/.*  offset *: \([-+0-9.]*\) sec.*/\1/p' "$log" | head -n 1)" ||
         fail "timesyncd should find an offset of $OFFSET_MS ms"
     assert_interposed systemd-timesyncd
-    is_server_offset "$(sed -n 's/^systemd-timesyncd .* adjust .*offset=\([^ ]*\) .*/\1/p' "$WORK/clock" | head -n 1)" ||
+    wanted=$(sed -n 's/^systemd-timesyncd .* adjust .*offset=\([^ ]*\) .*/\1/p' "$WORK/clock")
+    is_server_offset "${wanted%%$'\n'*}" ||
         fail "timesyncd should ask to slew by $OFFSET_MS ms: $(cat "$WORK/clock")"
     pass "$1: offset $(sed -n 's/.*  offset *: //p' "$log" | head -n 1)"
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A server on wildcard sockets, many addresses on its interface: the answer comes from the very address that was asked.
+# A server on wildcard sockets, many addresses on its interface: the answer comes from the very
+# address that was asked.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 begin
@@ -14,7 +15,8 @@ from ntp import *
 for number in (1, *range(11, 20)):
     for host in (f"192.0.2.{number}", f"2001:db8::{number}"):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:  # not connected: takes a reply from anywhere
+        # Not connected: it takes a reply from anywhere.
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.settimeout(5)
             data = request()
             sock.sendto(data, (host, 123))

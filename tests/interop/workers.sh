@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Two workers: what they remember of a client is found again, whatever port its next request comes from, since the
-# address chooses the worker. Both work, and the kernel's stamps are used.
+# Two workers: what they remember of a client is found again, whatever port its next request comes
+# from, since the address chooses the worker. Both work, and the kernel's stamps are used.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 CLIENTS=20
@@ -17,12 +17,14 @@ done
 switches() {
     local task
     for task in /proc/"$SERVER_PID"/task/*; do
-        [ "${task##*/}" = "$SERVER_PID" ] || sed -n 's/^voluntary_ctxt_switches:\t//p' "$task/status"
+        [ "${task##*/}" = "$SERVER_PID" ] ||
+            sed -n 's/^voluntary_ctxt_switches:\t//p' "$task/status"
     done
 }
 
 before=$(switches)
-[ "$(echo "$before" | wc -l)" -ge 2 ] || fail "workers = 2 should make two threads beside the main one: $before"
+[ "$(echo "$before" | wc -l)" -ge 2 ] ||
+    fail "workers = 2 should make two threads beside the main one: $before"
 said=$(in_client "$PYTHON" -B - "$INTEROP" "$SERVER4" $CLIENTS $ROUNDS << 'PYTHON'
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -30,7 +32,7 @@ from ntp import *
 host, clients, rounds = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 
 def exchange(source, origin, received):
-    """One request from a fresh port; a client in interleaved mode names the server's last receive stamp."""
+    """One request from a fresh port; in interleaved mode with the server's last receive stamp."""
     data = request(origin=origin, receive=received)
     with udp(host, 123, (source, 0)) as sock:
         sock.send(data)
@@ -46,8 +48,10 @@ for source in (f"192.0.2.{200 + number}" for number in range(1, clients + 1)):
         former = reply
         received = to_ntp(time.time()) | 1
         asked, reply = exchange(source, former.receive, received)
-        check(reply.origin == received, f"{source}, round {number}: this answer should be interleaved: {reply}")
-        check(0 < reply.transmit - former.receive < 2**32, f"{source}: transmit is not of the former answer: {reply}")
+        check(reply.origin == received,
+              f"{source}, round {number}: this answer should be interleaved: {reply}")
+        check(0 < reply.transmit - former.receive < 2**32,
+              f"{source}: transmit is not of the former answer: {reply}")
 PYTHON
 ) || fail "$said"
 pass "$CLIENTS clients, $ROUNDS interleaved answers each, every one from another port"
@@ -60,8 +64,12 @@ stats=$(in_server "$PYTHON" -B "$INTEROP/candm.py") || fail "$stats"
 value() {
     echo "$stats" | sed -n "s/^$1 //p"
 }
-[ "$(value ntp_interleaved)" = $((CLIENTS * ROUNDS)) ] || fail "ntp_interleaved should be $((CLIENTS * ROUNDS)): $stats"
-[ "$(value ntp_hits)" -ge $((CLIENTS * (ROUNDS + 2))) ] || fail "ntp_hits should be $((CLIENTS * (ROUNDS + 2))) at least: $stats"
-[ "$(value kernel_rx)" = "$(value ntp_hits)" ] || fail "each request should have the kernel's stamp: $stats"
-[ "$(value kernel_tx)" -ge $((CLIENTS * ROUNDS / 2)) ] || fail "most interleaved answers should have the kernel's stamp: $stats"
+[ "$(value ntp_interleaved)" = $((CLIENTS * ROUNDS)) ] ||
+    fail "ntp_interleaved should be $((CLIENTS * ROUNDS)): $stats"
+[ "$(value ntp_hits)" -ge $((CLIENTS * (ROUNDS + 2))) ] ||
+    fail "ntp_hits should be $((CLIENTS * (ROUNDS + 2))) at least: $stats"
+[ "$(value kernel_rx)" = "$(value ntp_hits)" ] ||
+    fail "each request should have the kernel's stamp: $stats"
+[ "$(value kernel_tx)" -ge $((CLIENTS * ROUNDS / 2)) ] ||
+    fail "most interleaved answers should have the kernel's stamp: $stats"
 pass "$(echo "$stats" | paste -sd ' ')"
