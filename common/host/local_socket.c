@@ -27,13 +27,12 @@ static int remove_stale(const struct sockaddr_un *name)
     if (fd < 0) {
         return fd;
     }
-    /* Only a refusal tells that nobody holds it. A socket of another type, one that we may not
-     * write to, or one with a peer of its own is somebody's. */
-    bool is_left =
-        connect(fd, (const struct sockaddr *)name, sizeof(*name)) != 0 && errno == ECONNREFUSED;
+    /* Only a refusal tells that nobody holds it. A socket of another type, or one with a peer of
+     * its own, is somebody's; of one that we may not write to nothing is known. */
+    int error = connect(fd, (const struct sockaddr *)name, sizeof(*name)) == 0 ? 0 : errno;
     close(fd);
-    if (!is_left) {
-        return -EADDRINUSE;
+    if (error != ECONNREFUSED) {
+        return error == EACCES ? -EACCES : -EADDRINUSE;
     }
     return unlink(name->sun_path) == 0 || errno == ENOENT ? 0 : -errno;
 }
