@@ -181,7 +181,7 @@ static bool open_local(struct control *control, uv_loop_t *loop, char *error)
     }
     int status = local_socket_open(path, LOCAL_SOCKET_MODE, &control->local);
     if (status != 0) {
-        const char *advice = status == -EADDRINUSE ? "another daemon answers on it"
+        const char *advice = status == -EADDRINUSE ? "another program holds it"
                              : status == -ENOENT   ? "make its folder first"
                              : status == -EEXIST   ? "something else than a socket is there"
                                                    : "choose another path";
