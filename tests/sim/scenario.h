@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* scenario.h - a world described by an INI text: its nodes, links, faults, and the bounds that its
+ * figures must keep. Every mistake is told with its line and what is accepted. The caller reads the
+ * file. */
+#ifndef TESTS_SIM_SCENARIO_H
+#define TESTS_SIM_SCENARIO_H
+#include "client/sync/filter.h"
+#include "tests/sim/fault.h"
+#include "tests/sim/figures.h"
+#include "tests/sim/network.h"
+#include "tests/sim/oscillator.h"
+#include "tests/sim/prober.h"
+
+#define SCENARIO_NAME_MAX 32
+#define SCENARIO_SECTIONS_MAX 64 /* of each kind */
+#define SCENARIO_NODES_MAX 4096  /* all groups together */
+
+enum scenario_kind { SCENARIO_SERVER, SCENARIO_PROBER };
+
+/* One node, or several of a kind. */
+struct scenario_node {
+    char name[SCENARIO_NAME_MAX];
+    unsigned long line;
+    int kind; /* enum scenario_kind */
+    int64_t count;
+    struct oscillator_options oscillator;
+    double rate_spread_ppm; /* drawn uniformly within +/- this, and added */
+    int64_t offset_ns;      /* of the system clock at the start */
+    int64_t offset_spread_ns;
+    int64_t precision_ns; /* of its clock */
+    int64_t stratum;      /* server: 1 to 15 */
+    size_t ask_count;     /* prober: groups of nodes */
+    char ask[PROBER_SERVERS_MAX][SCENARIO_NAME_MAX];
+    int filter;      /* -1: as in [scenario] */
+    int64_t poll_ns; /* 0: as in [scenario] */
+    int64_t burst;
+};
+
+/* Between two groups of nodes; a is where the words "there" and "back" look from. */
+struct scenario_link {
+    char a[SCENARIO_NAME_MAX];
+    char b[SCENARIO_NAME_MAX];
+    unsigned long line;
+    struct path_options there;
+    struct path_options back;
+};
+
+struct scenario_fault {
+    char name[SCENARIO_NAME_MAX];
+    char node[SCENARIO_NAME_MAX];
+    unsigned long line;
+    int kind; /* enum fault_kind */
+    int64_t from_ns;
+    int64_t until_ns;
+    int64_t offset_ns;
+    double rate_ppm;
+};
+
+struct scenario {
+    char name[SCENARIO_NAME_MAX];
+    int64_t duration_ns;
+    int64_t settle_ns;  /* what is before it counts for no figure but the times to a limit */
+    int64_t recover_ns; /* from when on these times count */
+    int64_t sample_ns;  /* how often the errors are taken */
+    int64_t start_ns;   /* UTC at the start */
+    int64_t poll_ns;
+    int filter; /* enum filter_kind, or PROBER_FILTER_NONE */
+    /* The node whose clock, lies and all, the errors are measured against; empty: the truth. */
+    char reference[SCENARIO_NAME_MAX];
+    size_t node_count;
+    struct scenario_node nodes[SCENARIO_SECTIONS_MAX];
+    size_t link_count;
+    struct scenario_link links[SCENARIO_SECTIONS_MAX];
+    size_t fault_count;
+    struct scenario_fault faults[SCENARIO_SECTIONS_MAX];
+    /* What the figures of a run must not exceed, or fall below: not a number where none is given.
+     */
+    double most[FIGURES];
+    double least[FIGURES];
+};
+
+/* Reads text (NUL-terminated); file stands for it in complaints. complain is called for each
+ * mistake with one sentence. False if there was one. */
+bool scenario_parse(const char *text, const char *file, struct scenario *scenario,
+                    void (*complain)(void *context, const char *sentence),
+                    void *context) MUST_CHECK;
+/* The filters' names as a scenario gives them, ending with NULL; "none" is the last. */
+extern const char *const scenario_filters[];
+/* The group of that name; -1 if there is none. */
+int scenario_find_node(const struct scenario *scenario, const char *name);
+/* The link between two groups, whichever way round; NULL if there is none. "*" stands for every
+ * group; a link that names both goes before one that does not. */
+const struct scenario_link *scenario_find_link(const struct scenario *scenario, const char *a,
+                                               const char *b, bool *is_turned);
+/* Whether a figure keeps its bounds; a figure that could not be measured keeps none. */
+bool scenario_is_kept(const struct scenario *scenario, enum figure figure, double value);
+#endif

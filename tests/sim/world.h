@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* world.h - a run of a scenario: virtual nodes with their clocks, the network between them, and
+ * virtual time. The engines are the daemon's own, driven by events and obeyed by actions as its
+ * host does. The same scenario and seed give the same run, to the bit. One thread. */
+#ifndef TESTS_SIM_WORLD_H
+#define TESTS_SIM_WORLD_H
+#include "tests/sim/scenario.h"
+
+#define WORLD_ERROR_MAX 256
+
+struct world;
+
+/* scenario outlives the world. NULL, and a sentence in error, if it can't be. */
+struct world *world_create(const struct scenario *scenario, uint64_t seed,
+                           char error[WORLD_ERROR_MAX]);
+void world_destroy(struct world *world);
+/* Lets everything happen that happens before until_ns of virtual time, or before the end. */
+void world_run(struct world *world, int64_t until_ns);
+/* Sums up. False if memory is short. */
+bool world_figures(const struct world *world, struct figures *figures) MUST_CHECK;
+/* How many nodes it has. */
+size_t world_node_count(const struct world *world);
+#endif
