@@ -20,7 +20,7 @@ count() {
             PASS | XFAIL) part_passed=$((part_passed + 1)) ;;
             SKIP)
                 part_skipped=$((part_skipped + 1))
-                reason=$(grep -v '^SKIP tests/' "$tree/$1/${results%.trs}.log" | tail -n 1)
+                reason=$(sed '/^SKIP tests/d; s/^SKIP[: ]*//' "$tree/$1/${results%.trs}.log" | tail -n 1)
                 say "  skipped: ${results%.trs}: $reason"
                 ;;
             *)
