@@ -69,11 +69,26 @@ static bool is_route_longer(const struct filter_delay *delay, double rise)
     return 2 * below > delay->count - REBASE_SAMPLES;
 }
 
+/* Do at least half of the newest lie within `rise` of their least? If not, that is a slow packet of
+ * the old route before nine of the new one, and would be the base of the next thousand samples. */
+static bool is_least_typical(const struct filter_delay *delay, double least, double rise)
+{
+    size_t near = 0;
+    for (size_t age = 0; age < REBASE_SAMPLES; age++) {
+        near += held(delay, age) < least + rise ? 1 : 0;
+    }
+    return 2 * near >= REBASE_SAMPLES;
+}
+
 /* The base follows a shorter path at once; a longer one only once ten delays agree. */
 static void rebase(struct filter_delay *delay)
 {
-    if (delay->base_count < REBASE_COUNT_MIN || delay->count < REBASE_COUNT_MIN ||
-        !is_route_longer(delay, least_of_newest(delay) - delay->base)) {
+    if (delay->base_count < REBASE_COUNT_MIN || delay->count < REBASE_COUNT_MIN) {
+        return;
+    }
+    double least = least_of_newest(delay);
+    double rise = least - delay->base;
+    if (!is_route_longer(delay, rise) || !is_least_typical(delay, least, rise)) {
         return;
     }
     delay->count = REBASE_SAMPLES;

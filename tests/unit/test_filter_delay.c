@@ -78,6 +78,21 @@ static void a_longer_route_counts_after_ten(void)
     CU_ASSERT_EQUAL(delay.count, 10);
 }
 
+/* A slow packet of the old route is among the ten, and lower than all of the new one. */
+static void the_base_is_not_between_two_routes(void)
+{
+    struct random random;
+    random_init_seeded(&random, 7);
+    struct filter_delay delay;
+    filter_delay_init(&delay, PRECISION);
+    add(&delay, &random, 1e-3, 200);
+    filter_delay_add(&delay, 2.8e-3);
+    add(&delay, &random, 2e-3, 9);
+    CU_ASSERT_TRUE(delay.base < 2.1e-3);
+    add(&delay, &random, 2e-3, 1);
+    CU_ASSERT_TRUE(delay.base >= 4e-3);
+}
+
 /* Congestion that lets some samples through, or at the very start, is no new route. */
 static void congestion_is_no_route(void)
 {
@@ -156,6 +171,7 @@ static const struct unit_case cases[] = {
     {"slack shrinks with experience", slack_shrinks_with_experience},
     {"a shorter route counts at once", a_shorter_route_counts_at_once},
     {"a longer route counts after ten", a_longer_route_counts_after_ten},
+    {"the base is not between two routes", the_base_is_not_between_two_routes},
     {"congestion is no route", congestion_is_no_route},
     {"the base is forgotten in time", the_base_is_forgotten_in_time},
     {"lopsided jitter tilts", lopsided_jitter_tilts},
