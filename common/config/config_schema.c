@@ -311,7 +311,7 @@ static const char default_text[] =
     "# Lists are separated by white space or commas; a key that takes a list may repeat.\n"
     "\n"
     "[clock]\n"
-    "# auto, system (steer the kernel's clock), shadow (leave it alone), or virtual:\n"
+    "# auto, system (read only so far), shadow (leave the kernel's clock alone), or virtual:\n"
     "# shadow with a fault built in, for demonstrations. Without this key: auto.\n"
     "control = shadow\n"
     "# The fault, with control = virtual only.\n"

@@ -127,10 +127,11 @@ int udp_group_attach(const struct udp *udp, unsigned size)
         BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, size),
         BPF_STMT(BPF_RET | BPF_A, 0),
     };
-    struct sock_fprog program = {.len = sizeof(ipv6) / sizeof(ipv6[0]), .filter = ipv6};
-    if (udp->local.family == ADDRESS_IPV4) {
-        program = (struct sock_fprog){.len = sizeof(ipv4) / sizeof(ipv4[0]), .filter = ipv4};
-    }
+    bool is_ipv4 = udp->local.family == ADDRESS_IPV4;
+    struct sock_fprog program;
+    memset(&program, 0, sizeof(program)); /* its padding goes to the kernel too */
+    program.len = is_ipv4 ? sizeof(ipv4) / sizeof(ipv4[0]) : sizeof(ipv6) / sizeof(ipv6[0]);
+    program.filter = is_ipv4 ? ipv4 : ipv6;
     int status =
         setsockopt(udp->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program));
     return status != 0 ? -errno : 0;
