@@ -54,9 +54,14 @@ pass() {
     echo "ok: $*"
 }
 
-# Removes the namespaces of tests that are gone, with the programs they left behind.
+# Removes what tests that were killed left behind: folders, namespaces, and the programs in them.
 remove_stale() {
-    local owner start role namespace pid
+    local owner start role namespace pid folder
+    for folder in /tmp/"$PREFIX"-*; do
+        IFS=- read -r owner start <<< "${folder#"/tmp/$PREFIX-"}"
+        [ -O "$folder" ] && [ "$(began "$owner")" != "${start%.*}" ] && rm -rf "$folder"
+    done
+    command -v ip > /dev/null || return 0
     ip netns list 2> /dev/null | sed -n "s/^$PREFIX-\([0-9]*\)-\([0-9]*\)-\([a-z]*\).*/\1 \2 \3/p" |
         while read -r owner start role; do
             [ "$(began "$owner")" = "$start" ] && continue
@@ -102,7 +107,7 @@ cleanup() {
 # The first call of every test. The folder has no spaces in its name: LD_PRELOAD could not take
 # them.
 begin() {
-    WORK=$(TMPDIR=/tmp mktemp -d -t "$PREFIX.XXXXXX") ||
+    WORK=$(TMPDIR=/tmp mktemp -d -t "$PREFIX-$OWNER.XXXXXX") ||
         fail "no temporary folder can be made in /tmp"
     chmod 755 "$WORK"
     trap cleanup EXIT
@@ -111,6 +116,7 @@ begin() {
     trap 'exit 143' TERM
     write_keys
     prepare_harmless
+    remove_stale
     mkdir -m 700 "$WORK/chrony" # chronyd accepts no other mode for the folder of its socket
 }
 
@@ -142,7 +148,6 @@ wait_until() { # WHAT COMMAND…
 make_namespaces() {
     [ "$(id -u)" = 0 ] || skip "network namespaces need root (here: uid $(id -u))"
     command -v ip > /dev/null || skip "network namespaces need the ip command (Debian: iproute2)"
-    remove_stale
     local said
     said=$(ip netns add "$SERVER_NS" 2>&1 && ip netns add "$CLIENT_NS" 2>&1) ||
         skip "no network namespace can be made: $said"

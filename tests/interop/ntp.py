@@ -11,7 +11,8 @@ import time
 
 HEADER = struct.Struct(">BBbbIIIQQQQ")
 UNIX_1900 = 2208988800
-WAIT_S = 1.0  # for one reply; loopback and veth need far less
+WAIT_S = 5.0  # for a reply that must come; loopback and veth need far less
+TRY_S = 1.0  # for one that may be missing
 TRIES = 5
 
 
@@ -66,6 +67,7 @@ def udp(host, port, source=None):
 def ask(host, port=123, source=None, tries=TRIES, **fields):
     """A fresh socket, a request, its Reply; None if none came in so many tries."""
     with udp(host, port, source) as sock:
+        sock.settimeout(TRY_S)
         for _ in range(tries):
             data = request(**fields)
             sent_at = time.time()

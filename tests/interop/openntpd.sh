@@ -34,12 +34,15 @@ has_replies() { # HOST
     [ "$(grep -c "reply from $1: offset" "$WORK/openntpd.log")" -ge 3 ]
 }
 
+# Single exchanges on a busy machine may be off by some milliseconds.
+TOLERANCE_MS=20
+
 for host in "$SERVER4" "$SERVER6"; do
     said=$(STEP_S=0.5 TRIES=120 \
         wait_until "OpenNTPD logs three replies from $host" has_replies "$host") || fail "$said"
     offsets=$(sed -n "s/^reply from $host: offset \([-0-9.]*\) .*/\1/p" "$WORK/openntpd.log")
     for offset in $offsets; do
-        is_server_offset "$offset" ||
+        is_server_offset "$offset" $TOLERANCE_MS ||
             fail "OpenNTPD should find $OFFSET_MS ms at $host, not $offset"
     done
     pass "$(grep "reply from $host" "$WORK/openntpd.log" | tail -n 1)"
@@ -50,6 +53,6 @@ said=$(nsenter --target "$daemon" --mount --net "${HARMLESS[@]}" "$ntpctl" -s pe
 echo "$said" | grep -A 1 "^$SERVER4" | tail -n 1 | grep -q " $STRATUM  " ||
     fail "ntpctl should show stratum $STRATUM: $said"
 assert_interposed ntpd
-is_server_offset "$(asked_clock ntpd step)" ||
+is_server_offset "$(asked_clock ntpd step)" $TOLERANCE_MS ||
     fail "OpenNTPD -s should ask for a step of $OFFSET_MS ms: $(cat "$WORK/clock")"
 pass "it wanted to step by $(asked_clock ntpd step) s"

@@ -34,9 +34,9 @@ query_good() { # AUTHENTICATED INTERLEAVED ARGUMENT…
     offset=$(json_field offset_ns)
     bound=$(json_field bound_ns)
     root=$(($(json_field root_dispersion_ns) + $(json_field root_delay_ns) / 2))
-    # what the wire adds, which takes microseconds, should be far below a hundredth of a second
+    # what the wire adds takes microseconds, or as long as a busy machine lets somebody wait
     [ "${offset#-}" -le "$bound" ] && [ "$bound" -ge "$root" ] &&
-        [ "$bound" -le $((root + 10000000)) ] ||
+        [ "$bound" -le $((root + 100000000)) ] ||
         fail "chime query $query: offset $offset ns should be within a bound just above $root ns," \
             "not $bound: $json"
     pass "chime query $query: $offset ns +/- $bound ns"

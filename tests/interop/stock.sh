@@ -49,7 +49,7 @@ stock_fetch() { # FOLDER PACKAGE…
 
 # The folders of an unpacked set that hold shared libraries, as LD_LIBRARY_PATH.
 stock_library_path() { # FOLDER
-    find "$1/root" -name '*.so*' -printf '%h\n' 2>/dev/null | sort -u | paste -sd :
+    find "$1/root" -name 'lib*.so*' -printf '%h\n' 2>/dev/null | sort -u | paste -sd :
 }
 
 stock_missing_libraries() { # FOLDER
@@ -59,14 +59,16 @@ stock_missing_libraries() { # FOLDER
 }
 
 # Fetches the library packages that the set depends on while one of its programs misses a library.
+# Never the C library: it would not match the loader.
 stock_complete() { # FOLDER
     local folder=$1 wanted missing
     for _ in $(seq "$STOCK_LIBRARY_LEVELS"); do
         missing=$(stock_missing_libraries "$folder")
         [ -z "$missing" ] && return 0
-        wanted=$(cat "$folder"/debs/*.done | grep '^lib' | sort -u | while read -r package; do
-            ls "$folder/debs/${package}_"*.deb > /dev/null 2>&1 || echo "$package"
-        done)
+        wanted=$(cat "$folder"/debs/*.done | grep '^lib' | grep -v '^libc6$' | sort -u |
+            while read -r package; do
+                ls "$folder/debs/${package}_"*.deb > /dev/null 2>&1 || echo "$package"
+            done)
         [ -z "$wanted" ] && break
         # shellcheck disable=SC2086 # a list of package names
         stock_fetch "$folder" $wanted || return 1
@@ -111,7 +113,7 @@ stock_unpack() { # FOLDER PACKAGE…
     local module
     for module in "$folder"/root/usr/lib/*/ntp/libntpc.so; do
         [ -e "$module" ] &&
-            ln -sf "$(realpath "$module")" "$folder/root/usr/lib/python3/dist-packages/ntp/"
+            cp -L "$module" "$folder/root/usr/lib/python3/dist-packages/ntp/libntpc.so"
     done
     rm -f "$folder"/debs/*.deb
     (cd "$folder" && find root -type f \( -perm -u+x -o -name '*.so*' -o -name '*.py' \) -print0 |
@@ -137,7 +139,10 @@ stock_program() { # NAME
     done
     read -r set path packages <<< "$entry"
     local folder=$STOCK_DIR/$set said
-    mkdir -p "$folder" || { echo "no folder $folder can be made"; return 1; }
+    if ! mkdir -p "$folder" 2> /dev/null || [ ! -w "$folder" ]; then
+        echo "$1: $folder can't be written"
+        return 1
+    fi
     # shellcheck disable=SC2086 # a list of package names
     if ! said=$( (flock 9 && stock_unpack "$folder" $packages) 9> "$folder/lock" 2>&1); then
         echo "$1: ${said:-not unpacked into $folder}"

@@ -21,6 +21,9 @@ shift
 exec "$@"
 INSIDE
 
+# A single exchange on a busy machine may be off by some milliseconds.
+TOLERANCE_MS=20
+
 check_host() { # HOST
     : > "$WORK/clock"
     start "timesyncd-$1" "${CLIENT[@]}" unshare --mount sh "$WORK/inside.sh" "$1" "${HARMLESS[@]}" \
@@ -29,13 +32,14 @@ check_host() { # HOST
     local log=$WORK/timesyncd-$1.log said
     said=$(wait_until "timesyncd logs a reply from $1" grep -q 'freq offset' "$log") || fail "$said"
     grep -q "stratum *: $STRATUM\$" "$log" || fail "timesyncd should see stratum $STRATUM"
-    is_server_offset "$(sed -n 's/.*  offset *: \([-+0-9.]*\) sec.*/\1/p' "$log" | head -n 1)" ||
+    offset=$(sed -n 's/.*  offset *: \([-+0-9.]*\) sec.*/\1/p' "$log" | head -n 1)
+    is_server_offset "$offset" $TOLERANCE_MS ||
         fail "timesyncd should find an offset of $OFFSET_MS ms"
     assert_interposed systemd-timesyncd
     wanted=$(sed -n 's/^systemd-timesyncd .* adjust .*offset=\([^ ]*\) .*/\1/p' "$WORK/clock")
-    is_server_offset "${wanted%%$'\n'*}" ||
+    is_server_offset "${wanted%%$'\n'*}" $TOLERANCE_MS ||
         fail "timesyncd should ask to slew by $OFFSET_MS ms: $(cat "$WORK/clock")"
-    pass "$1: offset $(sed -n 's/.*  offset *: //p' "$log" | head -n 1)"
+    pass "$1: offset $offset s"
 }
 
 check_host "$SERVER4"
