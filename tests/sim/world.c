@@ -224,6 +224,13 @@ static void check_answers(struct world *world, const struct world_node *node,
                           const struct event *event, const struct actions *actions)
 {
     struct checker_place place = place_of(world, node);
+    for (size_t i = 0; i < world->scenario->fault_count; i++) {
+        /* A server whose clock stands still counts its timestamps up, away from that clock. */
+        if (world->faults[i].kind == FAULT_STUCK &&
+            world->faults[i].node == index_of(world, node)) {
+            return;
+        }
+    }
     for (size_t i = 0; i < actions->count; i++) {
         if (actions->items[i].kind == ACTION_SEND) {
             checker_answer(&world->checker, &place, event->datagram.payload,
@@ -296,19 +303,17 @@ static void sample_node(struct world *world, struct world_node *node)
         truth_ns += lie_ns(world, &world->nodes.items[world->reference - 1], 0);
     }
     struct mono now = oscillator_read(&node->oscillator, world->truth_ns);
+    double rate = 1e-6 * oscillator_rate_ppm(&node->oscillator);
+    bool is_asleep = rate < -0.5;
     struct estimate estimate;
-    if (!prober_estimate(node->prober, now, &estimate)) {
+    if (is_asleep || !prober_estimate(node->prober, now, &estimate)) {
         series_add(&node->series, NAN);
         return;
     }
     world->hash = run_hash_add(world->hash, (uint64_t)estimate.wall.ns);
     series_add(&node->series, (double)(estimate.wall.ns - truth_ns) + estimate.fraction_ns);
-    double rate = 1e-6 * oscillator_rate_ppm(&node->oscillator);
-    if (rate > -0.5) {
-        /* UTC gains this on the oscillator. */
-        double gain_ppb = -rate / (1 + rate) * 1e9;
-        series_add_rate(&node->series, estimate.rate_ppm * 1e3 - gain_ppb);
-    }
+    double gain_ppb = -rate / (1 + rate) * 1e9; /* UTC's on the oscillator */
+    series_add_rate(&node->series, estimate.rate_ppm * 1e3 - gain_ppb);
     struct interval interval;
     if (prober_interval(node->prober, now, &interval)) {
         bool is_held = interval.earliest_ns <= truth_ns && truth_ns <= interval.latest_ns;
