@@ -212,6 +212,36 @@ static void uncertainty_grows_while_nobody_answers(void)
     }
 }
 
+/* RFC 5905's popcorn: one spike of little delay is doubted; two are the source's clock. */
+static void the_clock_filter_doubts_a_spike(void)
+{
+    struct filter *filter = filter_create(FILTER_NTP, 100);
+    struct random random;
+    random_init_seeded(&random, 11);
+    int64_t at = 0;
+    for (int i = 0; i < 100; i++, at += 64 * NS_PER_S) {
+        int64_t queued_ns = (int64_t)(1e5 * random_unit(&random));
+        struct sample sample =
+            make(at, i % 2 == 0 ? queued_ns / 2 : -queued_ns / 2, 2000000 + queued_ns);
+        CU_ASSERT_EQUAL(filter_add(filter, &sample), FILTER_TAKEN);
+    }
+    /* Long after the last pick a jump would be believed. */
+    struct sample quick = make(at - 32 * NS_PER_S, 0, 1999500);
+    CU_ASSERT_EQUAL(filter_add(filter, &quick), FILTER_TAKEN);
+    struct sample spike = make(at, 50 * NS_PER_MS, 1999000);
+    CU_ASSERT_EQUAL(filter_add(filter, &spike), FILTER_DOUBTED);
+    struct estimate before = estimate_at(filter, spike.at);
+    CU_ASSERT_TRUE(llabs(before.wall.ns - (spike.wall.ns - 50 * NS_PER_MS)) < 200000);
+    spike = make(at + 64 * NS_PER_S, 50 * NS_PER_MS, 1998000);
+    (void)filter_add(filter, &spike);
+    spike = make(at + 128 * NS_PER_S, 50 * NS_PER_MS, 1997000);
+    enum filter_verdict verdict = filter_add(filter, &spike);
+    struct estimate after = estimate_at(filter, spike.at);
+    CU_ASSERT_TRUE(verdict <= FILTER_STEPPED);
+    CU_ASSERT_TRUE(llabs(after.wall.ns - spike.wall.ns) < 200000);
+    filter_destroy(filter);
+}
+
 static void kinds_have_names(void)
 {
     CU_ASSERT_STRING_EQUAL(filter_kind_name(FILTER_BANK), "bank");
@@ -229,6 +259,7 @@ static const struct unit_case cases[] = {
     {"a nanosecond stays one over years", a_nanosecond_stays_one_over_years},
     {"single nanoseconds are seen", single_nanoseconds_are_seen},
     {"uncertainty grows while nobody answers", uncertainty_grows_while_nobody_answers},
+    {"the clock filter doubts a spike", the_clock_filter_doubts_a_spike},
     {"kinds have names", kinds_have_names},
 };
 UNIT_MAIN("filter", cases)
