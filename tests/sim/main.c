@@ -156,7 +156,7 @@ static enum exit_code run_scenario(const struct scenario *scenario, const char *
     return ok ? LAB_OK : LAB_FAILURE;
 }
 
-static int command_run(char **paths, int count, const struct lab_options *options)
+static enum exit_code command_run(char **paths, int count, const struct lab_options *options)
 {
     static struct scenario scenario;
     static const struct clock_fault no_fault;
@@ -229,7 +229,7 @@ static bool has_twice(const struct results *results)
     return false;
 }
 
-static int command_merge(char **paths, int count, const struct lab_options *options)
+static enum exit_code command_merge(char **paths, int count, const struct lab_options *options)
 {
     static struct results all[SCENARIOS_MAX];
     size_t scenarios = 0;
@@ -339,10 +339,10 @@ int main(int argc, char **argv)
     char **rest = argv + optind;
     int count = argc - optind;
     if (count >= 2 && strcmp(rest[0], "run") == 0) {
-        return command_run(rest + 1, count - 1, &options);
+        return (int)command_run(rest + 1, count - 1, &options);
     }
     if (count >= 2 && strcmp(rest[0], "merge") == 0) {
-        return command_merge(rest + 1, count - 1, &options);
+        return (int)command_merge(rest + 1, count - 1, &options);
     }
     fprintf(stderr, "chime-lab: accepted: chime-lab run SCENARIO... or chime-lab merge FILE...; "
                     "'chime-lab --help' says more\n");
