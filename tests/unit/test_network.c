@@ -115,7 +115,7 @@ static void test_order(void)
     CU_ASSERT_EQUAL(travel(&options, 3).overtaken, 0);
     options.reorder = (struct straggling){0.01, 100 * NS_PER_S};
     /* Who comes within 100 s after a straggler was sent overtakes it: all but 0.99^100. */
-    CU_ASSERT_TRUE(is_near((double)travel(&options, 3).overtaken, 0.634 * SENT, 0.05));
+    CU_ASSERT_TRUE(is_near((double)travel(&options, 3).overtaken, 0.634 * SENT, 0.15));
 }
 
 static void test_outages(void)
