@@ -2,9 +2,17 @@
 /* noclock.c - preloaded into every stock program: it may believe to set the clock, and doesn't.
  *
  * What a program asks for is written to the file that NOCLOCK_LOG names, so that a test can assert
- * it: ntpd 4711 loaded ntpd 4711 step +0.080013 ntpd 4711 slew +0.001200 ntpd 4711 adjust
- * modes=0x2001 offset=+0.001200 frequency=+0.000 With NOCLOCK_REFUSE set, it is told EPERM; else it
- * is told that all went well. */
+ * it, a line each; here in quotes, lest they be wrapped into one:
+ *
+ * "ntpd 4711 loaded"
+ *
+ * "ntpd 4711 step +0.080013"
+ *
+ * "ntpd 4711 slew +0.001200"
+ *
+ * "ntpd 4711 adjust modes=0x2001 offset=+0.001200 frequency=+0.000"
+ *
+ * With NOCLOCK_REFUSE set, it is told EPERM; else it is told that all went well. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -85,6 +93,10 @@ static int swallow_adjust(clockid_t clock, struct timex *timex)
 
     if (modes != 0 && modes != ADJUST_READ_OFFSET) {
         double unit = (timex->status & STA_NANO) != 0 || (modes & ADJ_NANO) != 0 ? NS_PER_S : 1e6;
+        if ((modes & ADJ_SETOFFSET) != 0) {
+            double fraction = (double)timex->time.tv_usec / ((modes & ADJ_NANO) ? NS_PER_S : 1e6);
+            log_line("step %+.6f\n", (double)timex->time.tv_sec + fraction);
+        }
         log_line("adjust modes=0x%x offset=%+.6f frequency=%+.3f\n", modes,
                  (double)timex->offset / unit, (double)timex->freq / 65536.0);
         if (verdict() != 0) {
