@@ -49,6 +49,10 @@ same "the options of chimed --help and chimed(8)" "$work/chimed.help" "$work/chi
 options_of_page chime.1 >"$work/chime.page"
 same "the options of chime --help and chime(1)" "$work/chime.help" "$work/chime.page"
 
+./chime-lab --help | options_of_help >"$work/chime-lab.help"
+options_of_page chime-lab.1 >"$work/chime-lab.page"
+same "the options of chime-lab --help and chime-lab(1)" "$work/chime-lab.help" "$work/chime-lab.page"
+
 sed -n 's/^\[\([a-z]*\)\]$/[\1]/p; s/^#*\([a-z-]*\) = .*/\1/p' \
     "$source/conf/chimed.conf" | sort -u >"$work/conf.file"
 sed -n 's/^\.Ss \\&\(\[[a-z]*\]\)$/\1/p; s/^\.It Ic \([a-z-]*\) .*/\1/p' \
@@ -56,7 +60,7 @@ sed -n 's/^\.Ss \\&\(\[[a-z]*\]\)$/\1/p; s/^\.It Ic \([a-z-]*\) .*/\1/p' \
 same "the settings in conf/chimed.conf and chimed.conf(5)" "$work/conf.file" "$work/conf.page"
 
 # Either formatter complains of what it does not understand.
-for page in chimed.8 chime.1 chimed.conf.5; do
+for page in chimed.8 chime.1 chime-lab.1 chimed.conf.5; do
     if command -v mandoc >/dev/null 2>&1; then
         mandoc -T lint -W warning "$source/doc/$page" >"$work/said" 2>&1
     elif command -v groff >/dev/null 2>&1; then

@@ -32,7 +32,7 @@ struct lab_options {
 
 static const char help_text[] =
     "chime-lab run [OPTION]... SCENARIO...   simulates nodes, clocks and networks in virtual time\n"
-    "chime-lab merge [--json|--csv] FILE...  joins what \"run --csv\" wrote in several shards\n"
+    "chime-lab merge [--json|--csv] FILE...  joins what run --csv wrote in several shards\n"
     "\n"
     "  -s, --seed N       the first seed (default 1)\n"
     "  -n, --seeds N      how many seeds (default 1)\n"
