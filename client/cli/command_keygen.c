@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_ROOM 192 /* "4294967295 AES256 HEX:" and 128 digits */
+#define LINE_ROOM 192 /* "4294967295 AES256 HEX:" and 64 digits */
 #define HEAD_ROOM 512
 #define CLASSIC_ID_MAX 65535 /* ntpd knows no longer ids */
 
@@ -37,12 +37,13 @@ struct request {
     const char *path;
 };
 
-/* As long as the algorithm's own output or key. */
+/* As long as the algorithm's own output or key, but not over 32 octets: ntpd cuts off what is
+ * longer, or refuses it. */
 static size_t secret_size(enum key_type type)
 {
     static const uint8_t sizes[KEY_TYPES] = {
-        [KEY_MD5] = 16,    [KEY_SHA1] = 20,        [KEY_SHA256] = 32,      [KEY_SHA384] = 48,
-        [KEY_SHA512] = 64, [KEY_AES128_CMAC] = 16, [KEY_AES256_CMAC] = 32,
+        [KEY_MD5] = 16,    [KEY_SHA1] = 20,        [KEY_SHA256] = 32,      [KEY_SHA384] = 32,
+        [KEY_SHA512] = 32, [KEY_AES128_CMAC] = 16, [KEY_AES256_CMAC] = 32,
     };
     return sizes[type];
 }

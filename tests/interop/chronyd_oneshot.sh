@@ -16,7 +16,8 @@ oneshot() { # NUMBER KEYS OPTIONS-OF-SERVER
 }
 
 servers=("$SERVER4 iburst" "$SERVER6 iburst" "$SERVER4 iburst version 3" "$SERVER4 iburst key 1"
-    "$SERVER4 iburst key 2" "$SERVER4 iburst key 3" "$SERVER4 iburst key 4" "$SERVER6 iburst key 5")
+    "$SERVER4 iburst key 2" "$SERVER4 iburst key 3" "$SERVER4 iburst key 4" "$SERVER6 iburst key 5"
+    "$SERVER4 iburst key 6" "$SERVER6 iburst key 7")
 pids=()
 for number in "${!servers[@]}"; do
     oneshot "$number" "$WORK/keys" "${servers[number]}"

@@ -120,7 +120,8 @@ begin() {
     mkdir -m 700 "$WORK/chrony" # chronyd accepts no other mode for the folder of its socket
 }
 
-# The keys of tests/vectors/corpus, as chrony and chimed read them and as ntpsec does.
+# The keys of tests/vectors/corpus and of the other types, as chrony and chimed read them and as
+# ntpsec does, which takes no secret of more than 32 octets.
 write_keys() {
     cat > "$WORK/keys" <<KEYS
 1 MD5 ASCII:interopMD5key_01
@@ -128,6 +129,8 @@ write_keys() {
 3 SHA256 HEX:b5000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e
 4 AES128 HEX:c5000102030405060708090a0b0c0d0e
 5 AES256 HEX:d5000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e
+6 SHA384 HEX:e5000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e
+7 SHA512 HEX:f5000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e
 KEYS
     sed 's/ASCII://; s/HEX://; s/AES/AES-/' "$WORK/keys" > "$WORK/keys.ntp"
     chmod 600 "$WORK/keys" "$WORK/keys.ntp"

@@ -103,7 +103,7 @@ check_reloads() {
     cp "$WORK/keys.client" "$WORK/keys"
     reload "a new key is known" takes_key 9
     echo "10 SHA1" >> "$WORK/keys"
-    reload "a bad keys file is complained of" has_logged "keys.*line 7|keys:7"
+    reload "a bad keys file is complained of" has_logged "keys.*line 9|keys:9"
     takes_key 9 > /dev/null || fail "a bad keys file should change nothing"
     cp "$WORK/keys.client" "$WORK/keys"
 

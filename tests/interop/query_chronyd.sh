@@ -18,7 +18,7 @@ for version in 1 2 3 4; do
     expect_field version $version
 done
 query_good False True -x -c 4 -i 0.1 "$SERVER4"
-for key in 1 2 3 4 5; do
+for key in 1 2 3 4 5 6 7; do
     query_good True False -k $key --keys "$WORK/keys" "$SERVER4"
 done
 query_good True True -x -c 4 -i 0.1 -k 4 --keys "$WORK/keys" "$SERVER6"

@@ -12,7 +12,7 @@ mkdir "$WORK/ntpsec"
 cat > "$WORK/ntpsec/ntp.conf" <<CONF
 driftfile $WORK/ntpsec/drift
 keys $WORK/keys.ntp
-trustedkey 1 2 3 4
+trustedkey 1 2 3 4 5 6 7
 restrict default
 restrict 127.0.0.1
 limit average 1000 burst 1000
@@ -36,7 +36,7 @@ for version in 1 2 3 4; do
     query_good False False -V $version "$SERVER4"
     expect_field version $version
 done
-for key in 1 2 4; do
+for key in 1 2 3 4 5 6 7; do
     query_good True False -k $key --keys "$WORK/keys" "$SERVER4"
 done
 sed 's/^2 SHA1 HEX:a5/2 SHA1 HEX:00/' "$WORK/keys" > "$WORK/keys.other"
