@@ -84,6 +84,16 @@ static void test_faults_reach_the_client(void)
     CU_ASSERT_FALSE(1 <= figures.values[FIGURE_CONTAINMENT]);
 }
 
+/* From the server to the client it takes 10 ms, the other way none: the server seems to be 5 ms
+ * behind, as much as it is ahead. */
+static void test_links_have_two_ends(void)
+{
+    struct figures figures = run("[link s c]\ndelay = 10 ms\ndelay-back = 0 ms\n"
+                                 "[fault f]\nnode = s\nkind = offset\noffset = 5 ms\n",
+                                 1, 1);
+    CU_ASSERT_TRUE(figures.values[FIGURE_OFFSET_MAX] < 100000);
+}
+
 static void test_copies_and_latecomers(void)
 {
     struct figures figures = run("[link c s]\ndelay = 5 ms\nduplication = 100 %\n", 1, 1);
@@ -168,7 +178,7 @@ static void test_figures(void)
     series.settled = 400;
     series_add(&series, NAN);
     for (int i = 1; i < 400; i++) {
-        series_add(&series, 2e6 * (i < 30)); /* until 30 s */
+        series_add(&series, i < 30 && i / 5 != 2 ? 2e6 : 0); /* until 30 s, but for a moment */
     }
     series_add_rate(&series, 1e9);
     series_add_interval(&series, false, 1e9); /* before it settled */
@@ -191,11 +201,16 @@ static void test_figures(void)
     CU_ASSERT_DOUBLE_EQUAL(figures.values[FIGURE_CONTAINMENT], 100 * 599.0 / 600, 1e-9);
     CU_ASSERT_EQUAL(figures.values[FIGURE_HALF_WIDTH], 100);
     series_clear(&series);
+}
 
-    /* A ramp: 10 ns in each second. */
+/* Up or down, 10 ns in each second. */
+static void ramp(double slope_ns)
+{
+    struct series series;
+    struct figures figures = {.seed = 1};
     CU_ASSERT_TRUE_FATAL(series_init(&series, 1000));
     for (int i = 0; i < 1000; i++) {
-        series_add(&series, 10.0 * i);
+        series_add(&series, slope_ns * i);
     }
     CU_ASSERT_TRUE_FATAL(figures_compute(&series, 1, NS_PER_S, &figures));
     CU_ASSERT_EQUAL(figures.values[FIGURE_MTIE_1], 10);
@@ -205,6 +220,12 @@ static void test_figures(void)
     CU_ASSERT_TRUE(isnan(figures.values[FIGURE_MTIE_1])); /* too coarse */
     CU_ASSERT_EQUAL(figures.values[FIGURE_MTIE_64], 320);
     series_clear(&series);
+}
+
+static void test_ramps(void)
+{
+    ramp(10);
+    ramp(-10);
 }
 
 static void test_summary_and_csv(void)
@@ -238,7 +259,8 @@ static void test_summary_and_csv(void)
         struct figures run_read;
         CU_ASSERT_TRUE_FATAL(results_read_csv(line, name, &run_read));
         CU_ASSERT_STRING_EQUAL(name, "x");
-        CU_ASSERT_EQUAL(run_read.hash, results.runs[i].hash);
+        CU_ASSERT_EQUAL(run_read.seed, i + 1);
+        CU_ASSERT_EQUAL(run_read.hash, (i + 1) * 17);
         CU_ASSERT_EQUAL(run_read.values[FIGURE_CONTAINMENT],
                         results.runs[i].values[FIGURE_CONTAINMENT]);
         CU_ASSERT_STRING_EQUAL(run_read.violation, results.runs[i].violation);
@@ -256,10 +278,12 @@ static const struct unit_case cases[] = {
     {"a client follows the truth", test_follows_the_truth},
     {"a run is the same again, in slices too", test_is_reproducible},
     {"faults and losses reach the client", test_faults_reach_the_client},
+    {"a link has two ends", test_links_have_two_ends},
     {"copies and latecomers are no samples", test_copies_and_latecomers},
     {"the checker sees bad answers", test_checker_sees_bad_answers},
     {"the checker sees early polls and bad bounds", test_checker_sees_early_polls_and_bad_bounds},
     {"figures", test_figures},
+    {"MTIE of ramps", test_ramps},
     {"a summary, and CSV read again", test_summary_and_csv},
 };
 UNIT_MAIN("world", cases)
