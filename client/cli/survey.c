@@ -172,6 +172,8 @@ static void on_replied(void *context, struct probe *probe)
             win(target, probe);
         }
         result->samples[result->sample_count++] = probe->reply.sample;
+    } else if (target->winner != NULL) {
+        survey_failure_note(probe, result);
     }
     target->answered += target->winner != NULL;
     bool is_told_off = probe->verdict == EXCHANGE_KISS;

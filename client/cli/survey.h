@@ -42,12 +42,13 @@ enum survey_outcome {
 struct survey_result {
     const char *name; /* as it was asked for; the caller's */
     enum survey_outcome outcome;
-    char sentence[SURVEY_TEXT_MAX]; /* why there is no sample; empty with SURVEY_OK */
+    /* Why there is no sample; with SURVEY_OK, why there are not more: empty, or of has_reply. */
+    char sentence[SURVEY_TEXT_MAX];
     struct address address; /* that answered or was tried last; family NONE if there is none */
     unsigned requests;      /* to all addresses of the name */
     unsigned replies;
     int64_t elapsed_ns;
-    /* The answer that was refused, if one came. */
+    /* The last answer that was refused, if one came. */
     bool has_reply;
     enum exchange_verdict verdict;
     struct exchange_reply reply;

@@ -123,6 +123,14 @@ static void explain_reply(const struct exchange_reply *reply, enum exchange_verd
              exchange_verdict_name(verdict));
 }
 
+void survey_failure_note(const struct probe *probe, struct survey_result *result)
+{
+    char subject[SUBJECT_MAX];
+    result->address = probe->address;
+    write_subject(result, subject);
+    explain_reply(&probe->reply, probe->verdict, subject, result);
+}
+
 void survey_failure_explain(const struct probe *probes, size_t count, struct survey_result *result)
 {
     const struct probe *probe = most_telling(probes, count);

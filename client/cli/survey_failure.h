@@ -11,4 +11,7 @@ int survey_failure_key(const struct survey_options *options, const struct addres
 /* Fills in outcome, sentence, address and reply, from the most telling of the probes (at least
  * one); result->name, requests and elapsed_ns are set. */
 void survey_failure_explain(const struct probe *probes, size_t count, struct survey_result *result);
+
+/* The probe gave samples, but its last answer was refused: fills in sentence, address and reply. */
+void survey_failure_note(const struct probe *probe, struct survey_result *result);
 #endif

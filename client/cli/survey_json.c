@@ -18,7 +18,7 @@ static void write_integer_or_null(struct json *json, const char *key, bool is_kn
 
 static void write_failure(struct json *json, const struct survey_result *result)
 {
-    bool is_kiss = result->outcome == SURVEY_KISS;
+    bool is_kiss = result->has_reply && result->verdict == EXCHANGE_KISS;
     char code[REFID_TEXT_MAX];
     refid_format(result->reply.packet.refid, 0, code);
     json_string(json, "outcome", survey_outcome_name(result->outcome));

@@ -278,7 +278,7 @@ void survey_report_print(const struct survey_result *results, size_t count,
     }
     fflush(stdout);
     for (size_t i = 0; i < count; i++) {
-        if (results[i].outcome != SURVEY_OK) {
+        if (results[i].sentence[0] != '\0') {
             fprintf(stderr, "chime: %s\n", results[i].sentence);
         }
     }

@@ -14,7 +14,19 @@
 #include <uv.h>
 
 /* Servers of every character, on loopback, in a thread of their own. */
-enum character { HONEST, WRONG, SILENT, GARBAGE, FORGED_FIRST, KISS, UNSYNCHRONISED, CHARACTERS };
+enum character {
+    HONEST,
+    WRONG,
+    SILENT,
+    GARBAGE,
+    FORGED_FIRST,
+    KISS,
+    KISS_LATER,
+    UNSYNCHRONISED,
+    CHARACTERS
+};
+
+#define KISS_LATER_ANSWERS 2 /* before it has enough */
 
 struct town {
     struct clock *clock;
@@ -22,6 +34,7 @@ struct town {
     struct udp sockets[CHARACTERS];
     struct address addresses[CHARACTERS];
     char names[CHARACTERS][ADDRESS_TEXT_MAX];
+    unsigned answers; /* of the one that has enough */
     int stop[2];
     uv_thread_t thread;
 };
@@ -39,7 +52,7 @@ static void answer(struct town *town, enum character character, const struct dat
     packet.origin = packet.transmit;
     packet.receive = timestamp_from_unix_ns(request->received.wall.ns + wrong_ns);
     packet.refid = 0xC0000201;
-    if (character == KISS) {
+    if (character == KISS || (character == KISS_LATER && town->answers++ >= KISS_LATER_ANSWERS)) {
         packet.stratum = 0;
         packet.refid = KISS_DENY;
     }
@@ -84,6 +97,7 @@ static void serve(void *argument)
 static void town_start(struct town *town)
 {
     static const struct clock_fault no_fault = {0};
+    town->answers = 0;
     town->clock = clock_create(&no_fault, 0);
     town->batch = udp_batch_create();
     CU_ASSERT_PTR_NOT_NULL_FATAL(town->clock);
@@ -235,6 +249,26 @@ static void each_failure_has_its_sentence(void)
     town_stop(&town);
 }
 
+/* What came until then is of use all the same. */
+static void a_late_kiss_is_told(void)
+{
+    struct town town;
+    struct selection selection;
+    struct survey_options options = patient;
+    options.count = 5;
+    town_start(&town);
+    struct survey_result result = {.name = town.names[KISS_LATER]};
+    ask(&options, &result, 1, &selection);
+    CU_ASSERT_EQUAL(result.outcome, SURVEY_OK);
+    CU_ASSERT_EQUAL(result.sample_count, KISS_LATER_ANSWERS);
+    CU_ASSERT_EQUAL(result.requests, KISS_LATER_ANSWERS + 1);
+    CU_ASSERT_TRUE(result.has_reply);
+    CU_ASSERT_EQUAL(result.verdict, EXCHANGE_KISS);
+    CU_ASSERT_PTR_NOT_NULL(strstr(result.sentence, "kiss code DENY"));
+    survey_clear(&result, 1);
+    town_stop(&town);
+}
+
 static void a_closed_port_is_told_at_once(void)
 {
     /* A port that was free a moment ago. */
@@ -323,6 +357,7 @@ static const struct unit_case cases[] = {
     {"a liar is marked", a_liar_is_marked},
     {"a server counts once", a_server_counts_once},
     {"each failure has its sentence", each_failure_has_its_sentence},
+    {"a late kiss is told", a_late_kiss_is_told},
     {"a closed port is told at once", a_closed_port_is_told_at_once},
     {"keys can be read back", keys_can_be_read_back},
 };
