@@ -5,9 +5,8 @@
 #include "ntpwire/timestamp.h"
 
 /* While there is no source the claim is renewed this often: clients refuse a reference time of long
- * ago, and a dispersion that grew for long. */
+ * ago. */
 #define RENEWAL_NS (16 * NS_PER_S)
-#define LOCAL_DISPERSION_PPM 15.0 /* PHI of RFC 5905 */
 
 /* What is said beside the timebase. */
 static struct sync_state node_claim(const struct node_options *options)
@@ -21,7 +20,8 @@ static struct sync_state node_claim(const struct node_options *options)
     state.refid = options->local_stratum == 1 ? REFID_LOCL : REFID_LOCAL_CLOCK;
     state.root_delay_ns = 0;
     state.root_dispersion_ns = timestamp_log2_to_ns(options->precision);
-    state.dispersion_ppm = LOCAL_DISPERSION_PPM;
+    /* The local clock is the reference here: it does not stray from itself. */
+    state.dispersion_ppm = 0;
     return state;
 }
 
