@@ -82,14 +82,15 @@ static struct arguments parse_arguments(int argc, char **argv)
 }
 
 /* The user may be made between a check and the start: so a check warns, and the start refuses. */
-static bool has_user(const struct setup *setup, bool check)
+static bool has_user(const struct setup *setup, const char *path, bool check)
 {
     const char *user = setup->config.server.user;
     if (user[0] == '\0' || privilege_user_exists(user)) {
         return true;
     }
     log_message(check ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
-                "[server] user: there is no user '%s'; make it, or name another", user);
+                "%s:%lu: [server] user: there is no user '%s'; make it, or name another", path,
+                setup->config.server.user_line, user);
     return check;
 }
 
@@ -103,7 +104,7 @@ int main(int argc, char **argv)
     if (setup == NULL) {
         return EXIT_USAGE;
     }
-    if (!has_user(setup, arguments.check)) {
+    if (!has_user(setup, arguments.config, arguments.check)) {
         setup_destroy(setup);
         return EXIT_USAGE;
     }

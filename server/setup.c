@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define FILE_SIZE_MAX (4 * 1024 * 1024)
-#define SENTENCE_MAX (CONFIG_PATH_MAX + KEYRING_ERROR_MAX + 256)
+#define SENTENCE_MAX (2 * CONFIG_PATH_MAX + KEYRING_ERROR_MAX + 256)
 
 struct listener {
     void (*complain)(void *context, const char *sentence);
@@ -47,26 +47,17 @@ static const char *advice(int error)
     }
 }
 
-static char *read_text(const char *path, const char *what, const struct listener *listener)
-{
-    char *text;
-    int status = files_read_text(path, FILE_SIZE_MAX, &text);
-    if (status != 0) {
-        complain(listener, "%s: can't read the %s: %s; %s", path, what, strerror(-status),
-                 advice(-status));
-        return NULL;
-    }
-    return text;
-}
-
 static bool load_config(struct setup *setup, const char *path, const struct listener *listener)
 {
     if (path == NULL) {
         return config_parse(config_default_text(), "embedded default", &setup->config,
                             listener->complain, listener->context);
     }
-    char *text = read_text(path, "configuration", listener);
-    if (text == NULL) {
+    char *text;
+    int status = files_read_text(path, FILE_SIZE_MAX, &text);
+    if (status != 0) {
+        complain(listener, "%s: can't read the configuration: %s; %s", path, strerror(-status),
+                 advice(-status));
         return false;
     }
     bool ok = config_parse(text, path, &setup->config, listener->complain, listener->context);
@@ -74,16 +65,19 @@ static bool load_config(struct setup *setup, const char *path, const struct list
     return ok;
 }
 
-static bool load_keys(struct setup *setup, const struct listener *listener)
+static bool load_keys(struct setup *setup, const char *config_path, const struct listener *listener)
 {
     const char *path = setup->config.keys.file;
     char error[KEYRING_ERROR_MAX];
+    char *text;
     bool is_private;
     if (path[0] == '\0') {
         return true;
     }
-    char *text = read_text(path, "keys file", listener);
-    if (text == NULL) {
+    int status = files_read_text(path, FILE_SIZE_MAX, &text);
+    if (status != 0) {
+        complain(listener, "%s:%lu: [keys] file: can't read '%s': %s; %s", config_path,
+                 setup->config.keys.file_line, path, strerror(-status), advice(-status));
         return false;
     }
     bool ok = keyring_parse(text, &setup->keyring, error);
@@ -126,7 +120,7 @@ struct setup *setup_load(const char *path, void (*complain_to)(void *context, co
         free(setup);
         return NULL;
     }
-    if (load_keys(setup, &listener)) {
+    if (load_keys(setup, path, &listener)) {
         setup->access = build_access(&setup->config.server.access, &listener);
         setup->chronyc_access = build_access(&setup->config.control.chronyc_access, &listener);
         if (setup->access != NULL && setup->chronyc_access != NULL) {

@@ -276,7 +276,8 @@ static bool refuse_address(const struct line *line, struct word item)
     char text[SHOWN_MAX];
     shown(item, text);
     if (strspn(text, "0123456789abcdefABCDEF.:/") != strlen(text) || strpbrk(text, ".:") == NULL) {
-        snprintf(text, sizeof text, "a word of %zu characters", item.size);
+        snprintf(text, sizeof text, "a word of %zu character%s", item.size,
+                 item.size == 1 ? "" : "s");
     }
     return refuse(line,
                   "%s stands behind the key where its addresses may stand; addresses or "

@@ -322,9 +322,23 @@ static char *next_line(char *out, int room, void *stream)
     return out;
 }
 
+static unsigned long line_of(const struct reading_state *state, const char *section,
+                             const char *name)
+{
+    for (size_t i = 0; i < config_keys_count; i++) {
+        if (strcmp(config_keys[i].section, section) == 0 &&
+            strcmp(config_keys[i].name, name) == 0) {
+            return state->key_lines[i];
+        }
+    }
+    return 0;
+}
+
 /* What only shows when all has been read. */
 static void check_whole(struct reading_state *state)
 {
+    state->draft.config.server.user_line = line_of(state, "server", "user");
+    state->draft.config.keys.file_line = line_of(state, "keys", "file");
     for (size_t i = 0; i < config_keys_count; i++) {
         const struct config_key *key = &config_keys[i];
         if (state->key_lines[i] == 0) {

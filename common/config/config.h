@@ -58,9 +58,11 @@ struct config {
         size_t clients_max;
         unsigned local_stratum;     /* 0: off */
         char user[CONFIG_USER_MAX]; /* empty: keep the user */
+        unsigned long user_line;    /* where it stands, for complaints; 0: nowhere */
     } server;
     struct {                        /* [keys] */
         char file[CONFIG_PATH_MAX]; /* empty: no keys */
+        unsigned long file_line;    /* as user_line */
     } keys;
     struct { /* [control] */
         struct config_addresses chronyc;

@@ -55,8 +55,17 @@ printf '[server]\nlisten = 127.0.0.1:11123\nuser = nobody.has.this.name\n' >"$wo
 loads "$work/user.conf"
 "$chimed" --config "$work/user.conf" >"$work/said" 2>&1
 status=$?
-if [ "$status" -ne 2 ] || ! grep -q "no user 'nobody.has.this.name'" "$work/said"; then
+if [ "$status" -ne 2 ] || ! grep -q "user.conf:3: .*no user 'nobody.has.this.name'" "$work/said"; then
     fail "chimed ended with $status for an unknown user, not 2:"
+    cat "$work/said"
+fi
+
+# A keys file that is not there is said with the line that names it.
+printf '[server]\nlisten = 127.0.0.1:11123\n\n[keys]\nfile = /nonexistent/keys\n' >"$work/keys.conf"
+"$chimed" --check --config "$work/keys.conf" >"$work/said" 2>&1
+status=$?
+if [ "$status" -ne 2 ] || ! grep -q "keys.conf:5: .*'/nonexistent/keys'" "$work/said"; then
+    fail "chimed --check ended with $status for a missing keys file, not 2:"
     cat "$work/said"
 fi
 
