@@ -23,6 +23,11 @@ for name in lan wan asymmetric cheap-crystal large-start loss30 false1of4 false2
     "$lab" run --seeds 3 --csv "$scenarios/$name.ini" >"$work/$name.csv" || fail "$name"
 done
 
+# A clock that is steered, its frequency too.
+for name in lan wan; do
+    "$lab" run --seeds 3 --csv "$scenarios/steer/$name.ini" >"$work/steer-$name.csv" || fail "steer/$name"
+done
+
 # The same seeds: again, with one job and with two, and in two shards that are joined.
 for jobs in 1 2; do
     "$lab" run --seeds 3 --jobs "$jobs" --csv "$scenarios/lan.ini" >"$work/jobs-$jobs.csv" || fail "lan, $jobs jobs"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/sim/prober.h"
+#include "client/sync/combine.h"
 #include "client/sync/selection.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +9,9 @@
 #define AGING_PPM 15.0
 #define RANDOMISATION 40
 #define FIRST_PORT 40000
+#define DRIFT_START_PPM 500.0
+/* A filter's first rates come from two or three samples, and are less sure than they look. */
+#define BOUND_RATE_SAMPLES 4
 
 struct prober {
     struct prober_options options;
@@ -17,12 +20,16 @@ struct prober {
     struct prober_counters counters;
     bool has_fresh;
     size_t fresh;
+    struct discipline discipline;
+    bool has_command;
+    struct discipline_command command; /* the last one */
     struct prober_source sources[PROBER_SERVERS_MAX];
 };
 
 static void find_deadline(struct prober *prober)
 {
-    prober->deadline.ns = INT64_MAX;
+    prober->deadline.ns =
+        prober->discipline.state == DISCIPLINE_WAITING ? INT64_MAX : prober->command.until.ns;
     for (size_t i = 0; i < prober->options.server_count; i++) {
         if (prober->sources[i].deadline.ns < prober->deadline.ns) {
             prober->deadline = prober->sources[i].deadline;
@@ -38,6 +45,8 @@ static bool source_init(struct prober *prober, size_t index, struct mono now)
                                         .precision = options->precision,
                                         .distance_max_ns = EXCHANGE_DISTANCE_MAX_NS};
     exchange_init(&source->exchange, &exchange, &prober->random, NULL);
+    struct bound_options bound = {.drift_class = DRIFT_NORMAL, .drift_start_ppm = DRIFT_START_PPM};
+    bound_init(&source->bound, &bound);
     source->from = options->own;
     source->from.port = (uint16_t)(FIRST_PORT + index);
     int64_t spread_ns = options->burst > 1 ? PROBER_BURST_INTERVAL_NS : options->poll_ns;
@@ -61,6 +70,7 @@ struct prober *prober_create(const struct prober_options *options, struct mono n
     }
     prober->options = *options;
     random_init_seeded(&prober->random, options->seed);
+    discipline_init(&prober->discipline, &discipline_defaults);
     for (size_t i = 0; i < options->server_count; i++) {
         if (!source_init(prober, i, now)) {
             prober_destroy(prober);
@@ -123,6 +133,17 @@ static bool source_estimate(const struct prober_source *source, struct mono now,
     return true;
 }
 
+static struct bound_rate source_rate(const struct prober_source *source, struct mono now)
+{
+    struct estimate estimate;
+    if (filter_count(source->filter) < BOUND_RATE_SAMPLES ||
+        !filter_estimate(source->filter, now, &estimate)) {
+        return (struct bound_rate){.is_learned = false};
+    }
+    return (struct bound_rate){
+        .is_learned = true, .rate_ppm = estimate.rate_ppm, .sd_ppm = estimate.rate_sd_bound_ppm};
+}
+
 static double source_rate_ppm(const struct prober_source *source, struct mono now)
 {
     struct estimate estimate;
@@ -142,6 +163,8 @@ static int64_t source_bound(const struct prober_source *source, struct mono now,
 static void source_take(struct prober_source *source, const struct sample *sample, struct mono now)
 {
     if (source->filter != NULL) {
+        struct bound_rate rate = source_rate(source, now);
+        (void)bound_add(&source->bound, sample, &rate);
         enum filter_verdict verdict = filter_add(source->filter, sample);
         if (verdict == FILTER_STEPPED) {
             source->has_sample = false; /* what was known of its clock is no longer true */
@@ -176,22 +199,44 @@ static void take_datagram(struct prober *prober, const struct datagram *datagram
     }
 }
 
+/* The clock is steered after every sample, and when a command's time is over. */
+static void steer(struct prober *prober, struct reading now)
+{
+    struct estimate estimate;
+    bool has_estimate = prober_estimate(prober, now.mono, &estimate);
+    if (prober->has_fresh && has_estimate) {
+        discipline_update(&prober->discipline, &estimate, prober->options.poll_ns, now,
+                          &prober->command);
+        prober->has_command = true;
+    } else if (prober->command.until.ns <= now.mono.ns) {
+        prober->has_command = discipline_check(&prober->discipline, has_estimate ? &estimate : NULL,
+                                               now, &prober->command);
+    }
+    find_deadline(prober);
+}
+
 void prober_handle(struct prober *prober, const struct event *event, struct actions *out)
 {
     prober->has_fresh = false;
+    prober->has_command = false;
     if (event->kind == EVENT_DATAGRAM) {
         take_datagram(prober, &event->datagram, event->now.mono);
-        return;
-    }
-    if (event->kind != EVENT_TIMER) {
-        return;
-    }
-    for (size_t i = 0; i < prober->options.server_count; i++) {
-        if (prober->sources[i].deadline.ns <= event->now.mono.ns) {
-            source_ask(prober, i, event->now, out);
+    } else if (event->kind == EVENT_TIMER) {
+        for (size_t i = 0; i < prober->options.server_count; i++) {
+            if (prober->sources[i].deadline.ns <= event->now.mono.ns) {
+                source_ask(prober, i, event->now, out);
+            }
         }
+        find_deadline(prober);
     }
-    find_deadline(prober);
+    if (prober->options.is_steering) {
+        steer(prober, event->now);
+    }
+}
+
+const struct discipline_command *prober_command(const struct prober *prober)
+{
+    return prober->has_command ? &prober->command : NULL;
 }
 
 struct mono prober_deadline(const struct prober *prober)
@@ -210,9 +255,30 @@ const struct prober_counters *prober_counters(const struct prober *prober)
     return &prober->counters;
 }
 
+static struct interval source_interval(const struct prober *prober,
+                                       const struct prober_source *source, struct mono now)
+{
+    struct interval interval;
+    struct bound_rate rate;
+    if (prober->options.is_steering) {
+        rate = source_rate(source, now);
+        if (bound_interval(&source->bound, now, &rate, &interval)) {
+            return interval;
+        }
+    }
+    struct wall centre;
+    int64_t half_ns = source_bound(source, now, &centre);
+    return interval_around(centre.ns, half_ns);
+}
+
+static int64_t interval_centre(const struct interval *interval)
+{
+    return interval->earliest_ns + (interval->latest_ns - interval->earliest_ns) / 2;
+}
+
 /* The intersection of the sources' intervals; which[] is the source of each candidate. */
 static size_t select_sources(const struct prober *prober, struct mono now, size_t *which,
-                             struct selection *selection)
+                             struct interval *intervals, struct selection *selection)
 {
     struct selection_candidate candidates[PROBER_SERVERS_MAX];
     size_t count = 0;
@@ -220,10 +286,9 @@ static size_t select_sources(const struct prober *prober, struct mono now, size_
         if (!prober->sources[i].has_sample) {
             continue;
         }
-        struct wall centre;
-        int64_t half_ns = source_bound(&prober->sources[i], now, &centre);
-        candidates[count].offset_ns = centre.ns;
-        candidates[count].interval = interval_around(centre.ns, half_ns);
+        candidates[count].interval = source_interval(prober, &prober->sources[i], now);
+        candidates[count].offset_ns = interval_centre(&candidates[count].interval);
+        intervals[count] = candidates[count].interval;
         which[count++] = i;
     }
     selection->has_agreement = false;
@@ -238,7 +303,8 @@ bool prober_interval(const struct prober *prober, struct mono now, struct interv
 {
     size_t which[PROBER_SERVERS_MAX];
     struct selection selection;
-    (void)select_sources(prober, now, which, &selection);
+    struct interval intervals[PROBER_SERVERS_MAX];
+    (void)select_sources(prober, now, which, intervals, &selection);
     if (!selection.has_agreement) {
         return false;
     }
@@ -248,37 +314,28 @@ bool prober_interval(const struct prober *prober, struct mono now, struct interv
 
 bool prober_estimate(const struct prober *prober, struct mono now, struct estimate *estimate)
 {
-    if (prober->options.server_count == 1) {
+    if (prober->options.server_count == 1 && !prober->options.is_steering) {
         return source_estimate(&prober->sources[0], now, estimate);
     }
     size_t which[PROBER_SERVERS_MAX];
+    struct interval intervals[PROBER_SERVERS_MAX];
     struct selection selection;
-    size_t count = select_sources(prober, now, which, &selection);
-    double weights = 0;
-    double offset_ns = 0;
-    double rate_ppm = 0;
-    struct estimate first = {.at = now};
-    for (size_t i = 0; i < count && selection.has_agreement; i++) {
-        struct estimate one;
-        if (selection.is_outside[i] || !source_estimate(&prober->sources[which[i]], now, &one)) {
-            continue;
-        }
-        first = weights > 0 ? first : one;
-        /* A nanosecond's worth keeps a filter that is too sure of itself from taking all. */
-        double weight = 1 / (one.offset_sd_ns * one.offset_sd_ns + 1);
-        double difference_ns = (double)(one.wall.ns - first.wall.ns) + one.fraction_ns;
-        weights += weight;
-        offset_ns += weight * difference_ns;
-        rate_ppm += weight * one.rate_ppm;
-    }
-    if (!(weights > 0)) {
+    size_t count = select_sources(prober, now, which, intervals, &selection);
+    if (!selection.has_agreement) {
         return false;
     }
-    offset_ns /= weights;
-    *estimate = first;
-    estimate->wall.ns += (int64_t)floor(offset_ns);
-    estimate->fraction_ns = offset_ns - floor(offset_ns);
-    estimate->rate_ppm = rate_ppm / weights;
-    estimate->offset_sd_ns = sqrt(1 / weights);
-    return true;
+    struct combine_candidate candidates[PROBER_SERVERS_MAX];
+    size_t estimates = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct combine_candidate *candidate = &candidates[estimates];
+        candidate->interval = intervals[i];
+        candidate->clock_sd_ns = 0;
+        estimates += source_estimate(&prober->sources[which[i]], now, &candidate->estimate);
+    }
+    struct combine combine;
+    combine_run(candidates, estimates, &selection.agreed, 0, &combine);
+    if (combine.used > 0) {
+        *estimate = combine.estimate;
+    }
+    return combine.used > 0;
 }

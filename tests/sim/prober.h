@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* prober.h - a node that only asks: its servers at a fixed interval, each through a filter, and
- * combines what the filters say. It steers nothing. An engine like the daemon's: events in, actions
- * out.
+ * combines what the filters say. If told to steer, it also says what is done with its system clock.
+ * An engine like the daemon's: events in, actions out.
  *
  * A poll follows the one before after the interval, and up to a fortieth of it more, by chance; the
  * first `burst` requests to a server follow each other after two seconds. Servers are asked in
  * turn, spread over the interval. */
 #ifndef TESTS_SIM_PROBER_H
 #define TESTS_SIM_PROBER_H
+#include "client/sync/bound.h"
+#include "client/sync/discipline.h"
 #include "client/sync/exchange.h"
 #include "client/sync/filter.h"
 #include "common/base/action.h"
@@ -24,6 +26,7 @@ struct prober_options {
     enum filter_kind filter; /* or PROBER_FILTER_NONE */
     int64_t poll_ns;
     unsigned burst;
+    bool is_steering;
     int8_t precision;
     uint64_t seed;
 };
@@ -41,6 +44,7 @@ struct prober_source {
     struct mono best_at;
     struct wall best;
     int64_t best_bound_ns;
+    struct bound bound; /* in place of these, when steering */
 };
 
 struct prober_counters {
@@ -64,5 +68,7 @@ bool prober_estimate(const struct prober *prober, struct mono now,
 /* What the servers' agreed interval says of UTC now, if there is one. */
 bool prober_interval(const struct prober *prober, struct mono now,
                      struct interval *interval) MUST_CHECK;
+/* What the last event wants done with the system clock; NULL if it is left alone. */
+const struct discipline_command *prober_command(const struct prober *prober);
 const struct prober_counters *prober_counters(const struct prober *prober);
 #endif

@@ -34,6 +34,7 @@ struct scenario_node {
     int filter;      /* -1: as in [scenario] */
     int64_t poll_ns; /* 0: as in [scenario] */
     int64_t burst;
+    bool is_steering; /* prober: steers its system clock */
 };
 
 /* Between two groups of nodes; a is where the words "there" and "back" look from. */

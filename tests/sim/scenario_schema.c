@@ -159,6 +159,19 @@ static bool take_burst(void *target, const char *value)
     return take_integer(value, 100, &((struct scenario_node *)target)->burst);
 }
 
+static bool take_yes(const char *value, bool *is_yes)
+{
+    static const char *const words[] = {"no", "yes", NULL};
+    int choice;
+    if (!value_choice(value, words, &choice)) {
+        return false;
+    }
+    *is_yes = choice != 0;
+    return true;
+}
+
+TAKE(take_steer, struct scenario_node, take_yes(value, &to->is_steering))
+
 static bool take_noise(void *target, const char *value)
 {
     int64_t ns;
@@ -179,16 +192,7 @@ TAKE(take_duplication, struct scenario_link, value_share(value, &to->there.dupli
 TAKE(take_spike, struct scenario_link, value_straggling(value, &to->there.spike))
 TAKE(take_reorder, struct scenario_link, value_straggling(value, &to->there.reorder))
 
-static bool take_in_order(void *target, const char *value)
-{
-    static const char *const words[] = {"no", "yes", NULL};
-    int choice;
-    if (!value_choice(value, words, &choice)) {
-        return false;
-    }
-    ((struct scenario_link *)target)->there.in_order = choice != 0;
-    return true;
-}
+TAKE(take_in_order, struct scenario_link, take_yes(value, &to->there.in_order))
 
 static bool take_reachable(void *target, const char *value)
 {
@@ -267,6 +271,7 @@ const struct scenario_key scenario_keys[] = {
     {SECTION_NODE, "filter", filter_text, take_node_filter, false},
     {SECTION_NODE, "poll", "a duration from 125 ms to 131072 s", take_node_poll, false},
     {SECTION_NODE, "burst", "0 to 100", take_burst, false},
+    {SECTION_NODE, "steer", "yes or no", take_steer, false},
     {SECTION_LINK, "delay", duration_text, take_delay, false},
     {SECTION_LINK, "delay-back", duration_text, take_delay_back, false},
     {SECTION_LINK, "jitter", jitter_text, take_jitter, false},

@@ -257,6 +257,18 @@ static void check_sample(struct world *world, struct world_node *node)
     checker_sample(&world->checker, &place, sample, truth, oscillator_rate_ppm(&node->oscillator));
 }
 
+/* Does with the clock what the prober wants. */
+static void steer(struct world_node *node, struct mono now)
+{
+    const struct discipline_command *command = prober_command(node->prober);
+    if (command != NULL) {
+        if (command->step_ns != 0) {
+            system_clock_step(&node->clock, now, command->step_ns);
+        }
+        system_clock_set_rate(&node->clock, now, command->frequency_ppm);
+    }
+}
+
 static void handle(struct world *world, struct world_node *node, const struct event *event)
 {
     struct actions actions;
@@ -272,6 +284,9 @@ static void handle(struct world *world, struct world_node *node, const struct ev
         }
     }
     perform(world, node, &actions);
+    if (node->prober != NULL) {
+        steer(node, event->now.mono);
+    }
     set_timer(world, node);
 }
 
@@ -295,6 +310,25 @@ static void arrive(struct world *world, size_t index)
     handle(world, node, &event);
 }
 
+/* What a node goes by, at now: its estimate, or, if it steers, what its clock shows. left_ns is
+ * what that clock has still to correct. */
+static bool read_node(const struct world_node *node, struct mono now, struct estimate *shown,
+                      int64_t *left_ns)
+{
+    *left_ns = 0;
+    if (!prober_estimate(node->prober, now, shown)) {
+        return false;
+    }
+    if (node->options->is_steering) {
+        struct reading reading = system_clock_read(&node->clock, now);
+        *left_ns = llabs(shown->wall.ns - reading.wall.ns) + 1;
+        shown->wall = reading.wall;
+        shown->fraction_ns = 0;
+        shown->rate_ppm = node->clock.rate_ppm;
+    }
+    return true;
+}
+
 /* The error of one node, now. */
 static void sample_node(struct world *world, struct world_node *node)
 {
@@ -306,7 +340,8 @@ static void sample_node(struct world *world, struct world_node *node)
     double rate = 1e-6 * oscillator_rate_ppm(&node->oscillator);
     bool is_asleep = rate < -0.5;
     struct estimate estimate;
-    if (is_asleep || !prober_estimate(node->prober, now, &estimate)) {
+    int64_t left_ns;
+    if (is_asleep || !read_node(node, now, &estimate, &left_ns)) {
         series_add(&node->series, NAN);
         return;
     }
@@ -316,6 +351,8 @@ static void sample_node(struct world *world, struct world_node *node)
     series_add_rate(&node->series, estimate.rate_ppm * 1e3 - gain_ppb);
     struct interval interval;
     if (prober_interval(node->prober, now, &interval)) {
+        interval.earliest_ns -= left_ns;
+        interval.latest_ns += left_ns;
         bool is_held = interval.earliest_ns <= truth_ns && truth_ns <= interval.latest_ns;
         series_add_interval(&node->series, is_held,
                             (double)(interval.latest_ns - interval.earliest_ns) / 2);

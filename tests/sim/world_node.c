@@ -149,6 +149,7 @@ static bool start_prober(struct world_nodes *nodes, const struct scenario *scena
         .filter = (enum filter_kind)(given->filter >= 0 ? given->filter : scenario->filter),
         .poll_ns = given->poll_ns > 0 ? given->poll_ns : scenario->poll_ns,
         .burst = (unsigned)given->burst,
+        .is_steering = given->is_steering,
         .precision = precision_of(given),
         .seed = random_u64(random)};
     for (size_t i = 0; i < node->way_count; i++) {
