@@ -17,11 +17,13 @@ struct bench {
     double clock_ns; /* from ORIGIN_NS, as the next two */
     double source_ns;
     double sd_ns;
+    double rate_sd_ppm;
 };
 
 static void start(struct bench *bench, double offset_ns)
 {
-    *bench = (struct bench){.now = {1000 * NS_PER_S}, .source_ns = offset_ns, .sd_ns = SD_NS};
+    *bench = (struct bench){
+        .now = {1000 * NS_PER_S}, .source_ns = offset_ns, .sd_ns = SD_NS, .rate_sd_ppm = 0.01};
     discipline_init(&bench->discipline, &discipline_defaults);
 }
 
@@ -33,7 +35,8 @@ static struct estimate estimate_of(const struct bench *bench)
                              .fraction_ns = bench->source_ns - whole_ns,
                              .rate_ppm = RATE_PPM,
                              .offset_sd_ns = bench->sd_ns,
-                             .rate_sd_ppm = 0.01};
+                             .rate_sd_ppm = 1,
+                             .rate_sd_bound_ppm = bench->rate_sd_ppm};
 }
 
 static struct reading reading_of(const struct bench *bench)
@@ -148,6 +151,26 @@ static void an_offset_decays_over_half_a_poll(void)
     CU_ASSERT_DOUBLE_EQUAL(offset_of(&bench), before_ns * exp(-2), 2);
 }
 
+static void a_rate_known_well_is_disturbed_less(void)
+{
+    struct bench bench;
+    start(&bench, 0);
+    settle(&bench);
+    bench.source_ns += SD_NS;
+    bench.rate_sd_ppm = 0.0025;
+    update(&bench);
+    CU_ASSERT_DOUBLE_EQUAL(bench.discipline.time_constant_ns, 80e9, 1e-3);
+    /* One sd of the offset goes at five of the rate, and slower with time. */
+    double slew_ppm = bench.command.frequency_ppm - RATE_PPM;
+    CU_ASSERT_TRUE(slew_ppm > 0.8 * 0.0125 && slew_ppm < 0.0125);
+    bench.rate_sd_ppm = 0;
+    update(&bench);
+    CU_ASSERT_DOUBLE_EQUAL(bench.discipline.time_constant_ns, 128e9, 1e-3);
+    bench.rate_sd_ppm = 0.1;
+    update(&bench);
+    CU_ASSERT_DOUBLE_EQUAL(bench.discipline.time_constant_ns, 32e9, 1e-3);
+}
+
 static void an_offset_beyond_noise_goes_sooner(void)
 {
     struct bench bench;
@@ -233,6 +256,7 @@ static const struct unit_case cases[] = {
     {"a start is followed within a second", a_start_is_followed_within_a_second},
     {"a large offset is stepped at the start only", a_large_offset_is_stepped_at_the_start_only},
     {"an offset decays over half a poll", an_offset_decays_over_half_a_poll},
+    {"a rate known well is disturbed less", a_rate_known_well_is_disturbed_less},
     {"an offset beyond noise goes sooner", an_offset_beyond_noise_goes_sooner},
     {"no slew outlives its time", no_slew_outlives_its_time},
     {"panic stops the steering and says why", panic_stops_the_steering_and_says_why},
