@@ -32,6 +32,18 @@ void checker_poll(struct checker *checker, const struct checker_place *place, in
     checker_fail(checker, place, text);
 }
 
+void checker_step(struct checker *checker, const struct checker_place *place, int64_t step_ns,
+                  bool is_starting)
+{
+    if (is_starting) {
+        return;
+    }
+    char text[CHECKER_TEXT_MAX];
+    snprintf(text, sizeof(text), "steps its clock by %.9f s after the start",
+             (double)step_ns / 1e9);
+    checker_fail(checker, place, text);
+}
+
 static void check_stamps(struct checker *checker, const struct checker_place *place,
                          const struct packet *reply, struct wall now)
 {

@@ -23,6 +23,9 @@ struct checker_place {
 /* A request leaves, since_ns after the one before; none may within least_ns. */
 void checker_poll(struct checker *checker, const struct checker_place *place, int64_t since_ns,
                   int64_t least_ns);
+/* A system clock is stepped; none may be after its start. */
+void checker_step(struct checker *checker, const struct checker_place *place, int64_t step_ns,
+                  bool is_starting);
 /* A server answers: never more than the request had, only to a request, with timestamps that are in
  * order and agree with its own clock, which reads now. */
 void checker_answer(struct checker *checker, const struct checker_place *place,

@@ -258,11 +258,16 @@ static void check_sample(struct world *world, struct world_node *node)
 }
 
 /* Does with the clock what the prober wants. */
-static void steer(struct world_node *node, struct mono now)
+static void steer(struct world *world, struct world_node *node, struct mono now)
 {
     const struct discipline_command *command = prober_command(node->prober);
     if (command != NULL) {
         if (command->step_ns != 0) {
+            /* Until a majority has answered there is nothing to go by. */
+            uint64_t samples = prober_counters(node->prober)->verdicts[EXCHANGE_OK];
+            struct checker_place place = place_of(world, node);
+            checker_step(&world->checker, &place, command->step_ns,
+                         samples <= discipline_defaults.step_updates + node->way_count);
             system_clock_step(&node->clock, now, command->step_ns);
         }
         system_clock_set_rate(&node->clock, now, command->frequency_ppm);
@@ -285,7 +290,7 @@ static void handle(struct world *world, struct world_node *node, const struct ev
     }
     perform(world, node, &actions);
     if (node->prober != NULL) {
-        steer(node, event->now.mono);
+        steer(world, node, event->now.mono);
     }
     set_timer(world, node);
 }

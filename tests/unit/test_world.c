@@ -86,6 +86,27 @@ static void test_faults_reach_the_client(void)
 
 /* From the server to the client it takes 10 ms, the other way none: the server seems to be 5 ms
  * behind, as much as it is ahead. */
+#define STEER "burst = 4\nsteer = yes\n" LINK
+
+static void test_a_clock_is_steered(void)
+{
+    /* The clock starts 3 s off, is stepped, and the figures are its own from then on. */
+    struct figures figures = run(STEER, 1, 1);
+    CU_ASSERT_TRUE(figures.values[FIGURE_OFFSET_RMS] < 20000);
+    CU_ASSERT_TRUE(figures.values[FIGURE_OFFSET_RMS] > 10);
+    CU_ASSERT_TRUE(figures.values[FIGURE_RATE_RMS] < 200);
+    CU_ASSERT_TRUE(figures.values[FIGURE_TIME_TO_1_MS] <= 10);
+    CU_ASSERT_EQUAL(figures.values[FIGURE_CONTAINMENT], 100);
+    CU_ASSERT_EQUAL(figures.values[FIGURE_VIOLATIONS], 0);
+
+    /* Later it follows without a step, at no more than 8 %. */
+    figures = run(STEER "[fault f]\nnode = s\nkind = offset\nfrom = 2200 s\noffset = 2 s\n", 1, 1);
+    CU_ASSERT_TRUE(fabs(figures.values[FIGURE_OFFSET_MEDIAN] - 2e9) < 1e6);
+    CU_ASSERT_TRUE(figures.values[FIGURE_MTIE_1] < 0.0801e9);
+    CU_ASSERT_TRUE(figures.values[FIGURE_MTIE_1] > 0.0799e9);
+    CU_ASSERT_EQUAL(figures.values[FIGURE_VIOLATIONS], 0);
+}
+
 static void test_links_have_two_ends(void)
 {
     struct figures figures = run("[link s c]\ndelay = 10 ms\ndelay-back = 0 ms\n"
@@ -150,9 +171,16 @@ static void test_checker_sees_early_polls_and_bad_bounds(void)
     struct checker checker = {.violations = 0};
     checker_poll(&checker, &place, 64 * NS_PER_S, 64 * NS_PER_S);
     CU_ASSERT_EQUAL(checker.violations, 0);
+    checker_step(&checker, &place, NS_PER_S, true);
+    CU_ASSERT_EQUAL(checker.violations, 0);
     checker_poll(&checker, &place, 64 * NS_PER_S - 1, 64 * NS_PER_S);
     CU_ASSERT_EQUAL(checker.violations, 1);
     CU_ASSERT_PTR_NOT_NULL(strstr(checker.first, "at 1.500000000 s, c 3: asks again after 63.99"));
+
+    checker = (struct checker){.violations = 0};
+    checker_step(&checker, &place, -2 * NS_PER_S, false);
+    CU_ASSERT_EQUAL(checker.violations, 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(checker.first, "steps its clock by -2.000000000 s"));
 
     struct sample sample = {.at = {1000000},
                             .wall = {50000000},
@@ -278,6 +306,7 @@ static const struct unit_case cases[] = {
     {"a client follows the truth", test_follows_the_truth},
     {"a run is the same again, in slices too", test_is_reproducible},
     {"faults and losses reach the client", test_faults_reach_the_client},
+    {"a clock is steered", test_a_clock_is_steered},
     {"a link has two ends", test_links_have_two_ends},
     {"copies and latecomers are no samples", test_copies_and_latecomers},
     {"the checker sees bad answers", test_checker_sees_bad_answers},
