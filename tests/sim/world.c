@@ -315,25 +315,6 @@ static void arrive(struct world *world, size_t index)
     handle(world, node, &event);
 }
 
-/* What a node goes by, at now: its estimate, or, if it steers, what its clock shows. left_ns is
- * what that clock has still to correct. */
-static bool read_node(const struct world_node *node, struct mono now, struct estimate *shown,
-                      int64_t *left_ns)
-{
-    *left_ns = 0;
-    if (!prober_estimate(node->prober, now, shown)) {
-        return false;
-    }
-    if (node->options->is_steering) {
-        struct reading reading = system_clock_read(&node->clock, now);
-        *left_ns = llabs(shown->wall.ns - reading.wall.ns) + 1;
-        shown->wall = reading.wall;
-        shown->fraction_ns = 0;
-        shown->rate_ppm = node->clock.rate_ppm;
-    }
-    return true;
-}
-
 /* The error of one node, now. */
 static void sample_node(struct world *world, struct world_node *node)
 {
@@ -346,7 +327,7 @@ static void sample_node(struct world *world, struct world_node *node)
     bool is_asleep = rate < -0.5;
     struct estimate estimate;
     int64_t left_ns;
-    if (is_asleep || !read_node(node, now, &estimate, &left_ns)) {
+    if (is_asleep || !world_node_read(node, now, &estimate, &left_ns)) {
         series_add(&node->series, NAN);
         return;
     }

@@ -167,6 +167,23 @@ static bool start_prober(struct world_nodes *nodes, const struct scenario *scena
     return true;
 }
 
+bool world_node_read(const struct world_node *node, struct mono now, struct estimate *shown,
+                     int64_t *left_ns)
+{
+    *left_ns = 0;
+    if (!prober_estimate(node->prober, now, shown)) {
+        return false;
+    }
+    if (node->options->is_steering) {
+        struct reading reading = system_clock_read(&node->clock, now);
+        *left_ns = llabs(shown->wall.ns - reading.wall.ns) + 1;
+        shown->wall = reading.wall;
+        shown->fraction_ns = 0;
+        shown->rate_ppm = node->clock.rate_ppm;
+    }
+    return true;
+}
+
 bool world_nodes_create(struct world_nodes *nodes, const struct scenario *scenario, uint64_t seed,
                         char error[WORLD_ERROR_MAX])
 {

@@ -55,4 +55,8 @@ void world_nodes_destroy(struct world_nodes *nodes);
 struct world_node *world_nodes_find(const struct world_nodes *nodes, const struct address *address);
 /* The path of a datagram from one node to another; NULL if nothing links them. */
 struct path *world_nodes_path(const struct world_nodes *nodes, size_t from, size_t to);
+/* What a prober goes by, at now: its estimate, or, if it steers, what its clock shows; left_ns is
+ * what that clock has still to correct. False if it has no estimate. */
+bool world_node_read(const struct world_node *node, struct mono now, struct estimate *shown,
+                     int64_t *left_ns) MUST_CHECK;
 #endif
