@@ -25,7 +25,7 @@ struct daemon {
     struct random random;
     struct clock *clock;
     enum config_control control_mode;
-    struct node node;
+    struct node *node;
     uv_timer_t timer;
     uv_signal_t signals[SIGNALS];
     struct control *control;
@@ -50,19 +50,20 @@ static void on_timer(uv_timer_t *timer)
     struct daemon *daemon = timer->data;
     struct actions actions = {.count = 0};
     struct event event = {.now = clock_read(daemon->clock), .kind = EVENT_TIMER};
-    node_handle(&daemon->node, &event, &actions);
+    node_handle(daemon->node, &event, &actions);
     perform(daemon, &actions);
 
-    int64_t wait_ns = node_deadline(&daemon->node).ns - clock_read(daemon->clock).mono.ns;
+    int64_t wait_ns = node_deadline(daemon->node).ns - clock_read(daemon->clock).mono.ns;
     uint64_t wait_ms = wait_ns > 0 ? (uint64_t)(wait_ns / NS_PER_MS) + 1 : 1;
     (void)uv_timer_start(timer, on_timer, wait_ms, 0);
 }
 
-static struct node_options node_options(const struct config *config)
+static struct sync_options sync_options(const struct config *config)
 {
-    return (struct node_options){.timebase = TIMEBASE_SYSTEM,
-                                 .local_stratum = config->server.local_stratum,
-                                 .precision = clock_precision()};
+    struct sync_options options = sync_options_default();
+    options.local_stratum = config->server.local_stratum;
+    options.precision = clock_precision();
+    return options;
 }
 
 static struct server_options server_options(struct daemon *daemon, const struct setup *setup)
@@ -118,8 +119,13 @@ static void reload(struct daemon *daemon)
         return;
     }
     reload_warn(&daemon->setup->config, &setup->config);
-    struct node_options options = node_options(&setup->config);
-    node_configure(&daemon->node, &options, clock_read(daemon->clock));
+    struct sync_options options = sync_options(&setup->config);
+    struct actions actions = {.count = 0};
+    char error[SYNC_ERROR_MAX];
+    if (!node_configure(daemon->node, &options, clock_read(daemon->clock), &actions, error)) {
+        log_message(LOG_LEVEL_ERROR, "%s", error);
+    }
+    perform(daemon, &actions);
     control_configure(daemon->control, setup);
     log_open("chimed", setup->config.log.target == CONFIG_LOG_SYSLOG,
              (enum log_level)setup->config.log.level);
@@ -231,7 +237,7 @@ static bool open_control(struct daemon *daemon)
 {
     char error[CONTROL_ERROR_MAX];
     struct control_view view = {.clock = daemon->clock,
-                                .state = &daemon->node.state,
+                                .state = node_claim(daemon->node),
                                 .stations = daemon->stations,
                                 .station_count = daemon->station_count};
     daemon->control = control_create(&daemon->loop, daemon->setup, &view, error);
@@ -275,7 +281,7 @@ static void announce(const struct daemon *daemon)
     }
     log_message(LOG_LEVEL_NOTICE, "serving NTP on%s with %zu worker%s; clock: %s; precision 2^%d s",
                 listening, daemon->station_count, daemon->station_count == 1 ? "" : "s",
-                control_name(daemon->control_mode), daemon->node.state.precision);
+                control_name(daemon->control_mode), node_claim(daemon->node)->precision);
     if (config->server.local_stratum > 0) {
         log_message(LOG_LEVEL_NOTICE, "the local clock is served as stratum %u",
                     config->server.local_stratum);
@@ -330,8 +336,13 @@ static bool start(struct daemon *daemon)
         log_message(LOG_LEVEL_ERROR, "out of memory");
         return false;
     }
-    struct node_options options = node_options(config);
-    node_init(&daemon->node, &options, clock_read(daemon->clock));
+    struct sync_options options = sync_options(config);
+    char error[SYNC_ERROR_MAX];
+    daemon->node = node_create(&options, &daemon->random, clock_read(daemon->clock), error);
+    if (daemon->node == NULL) {
+        log_message(LOG_LEVEL_ERROR, "%s", error);
+        return false;
+    }
     if (!open_stations(daemon) || !open_control(daemon)) {
         return false;
     }
@@ -356,6 +367,7 @@ static void finish(struct daemon *daemon)
     }
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
     uv_loop_close(&daemon->loop);
+    node_destroy(daemon->node);
     clock_destroy(daemon->clock);
 }
 

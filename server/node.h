@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* node.h - what this machine claims about the time, and when that changes. Here the engines of
- * later stages meet (sync, mesh); pure, so that the simulator runs it. Not thread-safe. */
+/* node.h - one machine of the network, whole but for its host: the sync engine and, later, the
+ * mesh, side by side; pure, so that the simulator runs it. What it claims goes to the servers of
+ * the workers by ACTION_PUBLISH. Not thread-safe. */
 #ifndef SERVER_NODE_H
 #define SERVER_NODE_H
+#include "client/sync/sync.h"
 #include "common/base/action.h"
 #include "common/base/event.h"
+#include "common/base/status.h"
 
-struct node_options {
-    enum sync_timebase timebase; /* what UTC is computed from while there is no source */
-    int64_t offset_ns;      /* TIMEBASE_LINE: where the line starts, relative to the system clock */
-    unsigned local_stratum; /* 1 to 15: serve the local clock; 0: say "unsynchronised" */
-    int8_t precision;       /* measured, log2 seconds */
-};
+struct node;
 
-struct node {
-    struct node_options options;
-    struct sync_state state;
-    struct mono deadline;
-};
+/* random outlives it. NULL, and a sentence in error. */
+struct node *node_create(const struct sync_options *options, struct random *random,
+                         struct reading now, char error[SYNC_ERROR_MAX]);
+void node_destroy(struct node *node); /* NULL is allowed */
+/* As sync_configure(). */
+bool node_configure(struct node *node, const struct sync_options *options, struct reading now,
+                    struct actions *out, char error[SYNC_ERROR_MAX]) MUST_CHECK;
 
-void node_init(struct node *node, const struct node_options *options, struct reading now);
-/* A reload: options but the timebase and its line, which go on. */
-void node_configure(struct node *node, const struct node_options *options, struct reading now);
-/* EVENT_TIMER at or after the deadline appends an ACTION_PUBLISH. */
 void node_handle(struct node *node, const struct event *event, struct actions *out);
+/* When EVENT_TIMER is next due. */
 struct mono node_deadline(const struct node *node);
+/* Whether a datagram on the server's sockets is not for the servers but for node_handle(). */
+bool node_wants(const struct node *node, const struct datagram *datagram);
+void node_stop(struct node *node, struct reading now, struct actions *out);
+
+const struct sync_state *node_claim(const struct node *node);
+/* The engine, for those who look: sync_status(), sync_interval() ... */
+const struct sync *node_sync(const struct node *node);
 #endif

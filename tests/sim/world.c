@@ -210,7 +210,7 @@ static void perform(struct world *world, struct world_node *node, struct actions
 static void set_timer(struct world *world, struct world_node *node)
 {
     struct mono deadline =
-        node->prober != NULL ? prober_deadline(node->prober) : node_deadline(&node->node);
+        node->prober != NULL ? prober_deadline(node->prober) : node_deadline(node->node);
     if (deadline.ns == node->timer.ns && node->timer_draw > 0) {
         return;
     }
@@ -282,7 +282,7 @@ static void handle(struct world *world, struct world_node *node, const struct ev
         prober_handle(node->prober, event, &actions);
         check_sample(world, node);
     } else {
-        node_handle(&node->node, event, &actions);
+        node_handle(node->node, event, &actions);
         server_handle(node->server, event, &actions);
         if (event->kind == EVENT_DATAGRAM) {
             check_answers(world, node, event, &actions);

@@ -80,11 +80,17 @@ static int8_t precision_of(const struct scenario_node *options)
 static bool start_server(struct world_node *node, struct access *access, struct random *random,
                          char error[WORLD_ERROR_MAX])
 {
-    struct node_options node_options = {.timebase = TIMEBASE_SYSTEM,
-                                        .local_stratum = (unsigned)node->options->stratum,
-                                        .precision = precision_of(node->options)};
+    struct sync_options sync_options = sync_options_default();
+    sync_options.local_stratum = (unsigned)node->options->stratum;
+    sync_options.precision = precision_of(node->options);
     struct reading now = system_clock_read(&node->clock, oscillator_read(&node->oscillator, 0));
-    node_init(&node->node, &node_options, now);
+    random_init_seeded(&node->random, random_u64(random));
+    char why[SYNC_ERROR_MAX];
+    node->node = node_create(&sync_options, &node->random, now, why);
+    if (node->node == NULL) {
+        snprintf(error, WORLD_ERROR_MAX, "%.200s", why);
+        return false;
+    }
     struct server_options options = {.access = access,
                                      .rate = {.interval_ns = NS_PER_S, .burst = 16},
                                      .clients_max = CLIENTS_MAX,
@@ -95,7 +101,7 @@ static bool start_server(struct world_node *node, struct access *access, struct 
         snprintf(error, WORLD_ERROR_MAX, "%.200s", reason);
         return false;
     }
-    server_publish(node->server, &node->node.state);
+    server_publish(node->server, node_claim(node->node));
     return true;
 }
 
@@ -224,6 +230,7 @@ void world_nodes_destroy(struct world_nodes *nodes)
     for (size_t i = 0; nodes->items != NULL && i < nodes->count; i++) {
         struct world_node *node = &nodes->items[i];
         server_destroy(node->server);
+        node_destroy(node->node);
         prober_destroy(node->prober);
         free(node->ways);
         series_clear(&node->series);

@@ -26,7 +26,8 @@ struct world_node {
     struct oscillator oscillator;
     struct system_clock clock;
     /* SCENARIO_SERVER */
-    struct node node;
+    struct node *node;
+    struct random random;
     struct server *server;
     /* SCENARIO_PROBER */
     struct prober *prober;
