@@ -4,6 +4,7 @@
 #include "common/host/udp_stamp.h"
 #include <errno.h>
 #include <linux/filter.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +15,10 @@
 #ifndef SO_SELECT_ERR_QUEUE
 #define SO_SELECT_ERR_QUEUE 45
 #endif
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
+#endif
+#define DSCP_SHIFT 2 /* the two bits below are ECN's */
 
 static void set_option(int fd, int level, int name, int value)
 {
@@ -22,37 +27,76 @@ static void set_option(int fd, int level, int name, int value)
     (void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-static void set_options(int fd, const struct udp_options *options)
+static void set_ipv4_options(int fd, const struct udp_options *options, bool is_connected)
 {
+    if (is_connected) {
+        /* "No route to host" and the like, not "connection refused" alone. */
+        set_option(fd, IPPROTO_IP, IP_RECVERR, 1);
+    } else {
+        /* An answer is short, and never fragmented; the kernel then needs no identifier for it,
+         * which makes it 5 % cheaper, and no forged ICMP message can shrink its path. */
+        set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+        /* Else it hears every group that any socket of this machine has joined. */
+        set_option(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+    }
+    if (options->dscp != 0) {
+        set_option(fd, IPPROTO_IP, IP_TOS, options->dscp << DSCP_SHIFT);
+    }
+}
+
+static void set_ipv6_options(int fd, const struct udp_options *options, bool is_connected)
+{
+    /* A wildcard of one family must not take the other's port too. */
+    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (is_connected) {
+        set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+    } else {
+        set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+    }
+    if (options->dscp != 0) {
+        set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, options->dscp << DSCP_SHIFT);
+    }
+}
+
+static void set_options(int fd, const struct udp_options *options, const struct address *local)
+{
+    bool is_connected = options->remote.family != ADDRESS_NONE;
     /* The plain stamp costs less than SO_TIMESTAMPING's three, and serves for those of departure
      * too. */
     set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
-    if (options->transmit_stamps) {
-        /* A stamp that waits in the error queue alone looks like an error to libuv; as "priority"
-         * it does not. */
+    if (options->transmit_stamps || is_connected) {
+        /* What waits in the error queue alone looks like an error to libuv, which then gives the
+         * handle up; as "priority" it does not. */
         set_option(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, 1);
     }
     if (options->in_group) {
         set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     }
-    if (options->local.family == ADDRESS_IPV4 && options->remote.family == ADDRESS_NONE) {
-        /* An answer is short, and never fragmented; the kernel then needs no identifier for it,
-         * which makes it 5 % cheaper, and no forged ICMP message can shrink its path. */
-        set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+    bool is_ipv4 = local->family == ADDRESS_IPV4;
+    if (is_ipv4) {
+        set_ipv4_options(fd, options, is_connected);
+    } else {
+        set_ipv6_options(fd, options, is_connected);
     }
-    if (address_is_wildcard(&options->local)) {
-        if (options->local.family == ADDRESS_IPV4) {
-            set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
-        } else {
-            set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-        }
+    if (address_is_wildcard(local) && !is_connected) {
+        set_option(fd, is_ipv4 ? IPPROTO_IP : IPPROTO_IPV6, is_ipv4 ? IP_PKTINFO : IPV6_RECVPKTINFO,
+                   1);
     }
 }
 
-static int bind_and_connect(int fd, const struct udp_options *options)
+static bool is_named(const char *device)
 {
+    return device != NULL && device[0] != 0;
+}
+
+static int bind_and_connect(int fd, const struct udp_options *options, const struct address *local)
+{
+    if (is_named(options->device) && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, options->device,
+                                                (socklen_t)strlen(options->device)) != 0) {
+        return -errno;
+    }
     union socket_address socket_address;
-    socklen_t size = socket_address_make(&options->local, &socket_address);
+    socklen_t size = socket_address_make(local, &socket_address);
     if (bind(fd, &socket_address.generic, size) != 0) {
         return -errno;
     }
@@ -65,31 +109,63 @@ static int bind_and_connect(int fd, const struct udp_options *options)
 
 int udp_open(const struct udp_options *options, struct udp *udp)
 {
-    int family = options->local.family == ADDRESS_IPV4 ? AF_INET : AF_INET6;
+    struct address local = options->local;
+    if (local.family == ADDRESS_NONE) {
+        local.family = options->remote.family;
+    }
+    int family = local.family == ADDRESS_IPV4 ? AF_INET : AF_INET6;
     int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
     if (fd < 0) {
         return -errno;
     }
-    /* A wildcard of one family must not take the other's port too. */
-    if (family == AF_INET6) {
-        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    }
-    set_options(fd, options);
-    int status = bind_and_connect(fd, options);
+    set_options(fd, options, &local);
+    int status = bind_and_connect(fd, options, &local);
     if (status != 0) {
         close(fd);
         return status;
     }
 
+    bool names_source = address_is_wildcard(&local) && options->remote.family == ADDRESS_NONE;
     union socket_address bound;
     socklen_t size = sizeof(bound);
-    struct address local = options->local;
     if (getsockname(fd, &bound.generic, &size) == 0) {
         local = socket_address_read(&bound);
     }
-    *udp = (struct udp){
-        .fd = fd, .local = local, .names_source = address_is_wildcard(&options->local)};
+    *udp = (struct udp){.fd = fd, .local = local, .names_source = names_source};
     return 0;
+}
+
+/* IPv4 and IPv6 alike (RFC 3678); the port means nothing. */
+static int change_membership(const struct udp *udp, int change, const struct address *group,
+                             const char *device)
+{
+    struct group_req request = {.gr_interface = group->scope};
+    union socket_address name;
+    if (is_named(device)) {
+        request.gr_interface = if_nametoindex(device);
+        if (request.gr_interface == 0) {
+            return -errno;
+        }
+    }
+    memcpy(&request.gr_group, &name, socket_address_make(group, &name));
+    int level = group->family == ADDRESS_IPV4 ? IPPROTO_IP : IPPROTO_IPV6;
+    return setsockopt(udp->fd, level, change, &request, sizeof(request)) != 0 ? -errno : 0;
+}
+
+int udp_join_group(const struct udp *udp, const struct address *group, const char *device)
+{
+    return change_membership(udp, MCAST_JOIN_GROUP, group, device);
+}
+
+void udp_leave_group(const struct udp *udp, const struct address *group, const char *device)
+{
+    (void)change_membership(udp, MCAST_LEAVE_GROUP, group, device);
+}
+
+int udp_allow_broadcast(const struct udp *udp)
+{
+    int on = 1;
+    return setsockopt(udp->fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)) != 0 ? -errno : 0;
 }
 
 void udp_close(struct udp *udp)
@@ -171,13 +247,16 @@ int udp_read_stamp(const struct udp *udp, const struct clock *clock, uint8_t *bu
                                  .msg_controllen = sizeof(control)};
         ssize_t size = recvmsg(udp->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
         if (size < 0) {
-            /* No stamp is left. An ICMP message waits as the socket's error. */
+            /* Nothing is left. Where errors are not queued one may wait as the socket's own. */
             int error = 0;
             socklen_t error_size = sizeof(error);
             (void)getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &error, &error_size);
             return -error;
         }
         struct udp_ancillary ancillary = udp_ancillary_read(&message);
+        if (ancillary.error != 0) {
+            return -ancillary.error;
+        }
         if (ancillary.stamp != STAMP_DAEMON) {
             *sent =
                 (struct sent){.stamp = ancillary.stamp,

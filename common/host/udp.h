@@ -18,13 +18,17 @@ struct udp {
 };
 
 struct udp_options {
-    struct address local;  /* port 0: the kernel chooses */
+    struct address local;  /* port 0: the kernel chooses; family NONE: any of remote's family */
     struct address remote; /* connect to it; family NONE: don't */
+    const char *device;    /* to bind to; NULL or "": any */
+    uint8_t dscp;          /* of what is sent, 0 to 63 */
     bool in_group;         /* one of several sockets that share the port */
     bool transmit_stamps;  /* sending may ask for them */
 };
 
-/* A negative errno on failure; *udp is then untouched. */
+/* A negative errno on failure; *udp is then untouched. A connected socket is told what the network
+ * says of its datagrams (ICMP): see udp_read_stamp(). With libuv wait for UV_READABLE |
+ * UV_PRIORITIZED: stamps and errors show themselves as "prioritized". */
 int udp_open(const struct udp_options *options, struct udp *udp) MUST_CHECK;
 void udp_close(struct udp *udp);
 /* Lets the kernel choose among the group's `size` sockets, in the order of their binding, by a hash
@@ -32,12 +36,22 @@ void udp_close(struct udp *udp);
  * negative errno where the kernel can't; it then chooses by address and port. */
 int udp_group_attach(const struct udp *udp, unsigned size) MUST_CHECK;
 
+/* Lets a socket on a wildcard address (or on the group's own) hear a multicast group, on that
+ * device (NULL or "": where the route to the group leads). Of several sockets that share a port
+ * only those that joined hear it. A negative errno: -EADDRINUSE if it hears it already, -ENODEV. */
+int udp_join_group(const struct udp *udp, const struct address *group,
+                   const char *device) MUST_CHECK;
+void udp_leave_group(const struct udp *udp, const struct address *group, const char *device);
+/* Lets the socket send to broadcast addresses. */
+int udp_allow_broadcast(const struct udp *udp) MUST_CHECK;
+
 struct udp_batch;                         /* buffers for UDP_BATCH_MAX datagrams */
 struct udp_batch *udp_batch_create(void); /* NULL if memory is short */
 void udp_batch_destroy(struct udp_batch *batch);
 
 /* Reads what is there, up to UDP_BATCH_MAX datagrams, without waiting. Returns their number, 0 for
- * none, or a negative errno. now receives the clock's reading after them. */
+ * none, or a negative errno: on a connected socket it may be what udp_read_stamp() tells too, so
+ * that is to be asked first. now receives the clock's reading after them. */
 int udp_receive(const struct udp *udp, struct udp_batch *batch, const struct clock *clock,
                 struct reading *now) MUST_CHECK;
 /* The datagrams of the last udp_receive(); they live until the next. */
@@ -56,7 +70,8 @@ int udp_send(const struct udp *udp, const struct address *remote, struct bytes p
              bool wants_stamp) MUST_CHECK;
 
 /* Reads one transmit stamp from the error queue; 1, 0 for none left, or the negative errno that an
- * ICMP message left on a connected socket. sent->payload lives in buffer. */
+ * ICMP message left on a connected socket (there may be more after it; anybody on the path may have
+ * forged it). sent->payload lives in buffer. */
 int udp_read_stamp(const struct udp *udp, const struct clock *clock, uint8_t *buffer, size_t room,
                    struct sent *sent) MUST_CHECK;
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/host/udp_stamp.h"
 #include "common/host/socket_address.h"
+#include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,22 @@ static void read_stamp(const struct cmsghdr *header, struct udp_ancillary *ancil
     memcpy(&stamp, CMSG_DATA(header), sizeof(stamp));
     ancillary->stamp = STAMP_KERNEL;
     ancillary->realtime_ns = (int64_t)stamp.tv_sec * NS_PER_S + stamp.tv_nsec;
+}
+
+/* Every entry of the error queue has one; a stamp's says ENOMSG. */
+static void read_error(const struct cmsghdr *header, struct udp_ancillary *ancillary)
+{
+    struct sock_extended_err error;
+    memcpy(&error, CMSG_DATA(header), sizeof(error));
+    if (error.ee_origin != SO_EE_ORIGIN_TIMESTAMPING) {
+        ancillary->error = (int)error.ee_errno;
+    }
+}
+
+static bool is_error(const struct cmsghdr *header)
+{
+    return (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR) ||
+           (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_RECVERR);
 }
 
 static bool is_link_local(const struct address *ipv6)
@@ -25,6 +42,8 @@ struct udp_ancillary udp_ancillary_read(struct msghdr *message)
          header = CMSG_NXTHDR(message, header)) {
         if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPNS) {
             read_stamp(header, &ancillary);
+        } else if (is_error(header)) {
+            read_error(header, &ancillary);
         } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
             memcpy(&info, CMSG_DATA(header), sizeof(info));

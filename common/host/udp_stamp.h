@@ -19,6 +19,7 @@ struct udp_ancillary {
     struct address asked;    /* family NONE, if unknown; no port */
     bool to_group;           /* asked is then one of ours that heard it (IPv4), or the group */
     uint32_t interface;
+    int error; /* errno of what the network, or this machine, said of a datagram; 0: nothing */
 };
 
 struct udp_ancillary udp_ancillary_read(struct msghdr *message);
