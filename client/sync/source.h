@@ -107,6 +107,9 @@ void source_burst(struct source *source, unsigned count, struct mono now);
 /* What was known no longer holds: the oscillator lost time, or another path is used. Interval and
  * filter begin anew, and so do the polls, with a burst. */
 void source_void(struct source *source, struct mono now);
+/* A leap second passed: POSIX time is by_ns later (-1 s after an insertion) than it was in what is
+ * known. Filter, bound and last sample are shifted, and the next answers are expected so. */
+void source_shift(struct source *source, int64_t by_ns);
 /* How well the whole node knows the time; lengthens or shortens the poll within its limits
  * together with the source's own samples. */
 int8_t source_poll_log2(const struct source *source);
@@ -122,7 +125,8 @@ struct bound_rate source_rate(const struct source *source, struct mono now);
 const struct sample *source_sample(const struct source *source);
 uint8_t source_reach(const struct source *source);
 /* Its own reasons not to be selected: OFFLINE to WAITING, UNSYNCHRONISED, NOSELECT; else
- * SOURCE_COMBINED, and the verdict is the caller's. reason is a sentence. */
+ * SOURCE_COMBINED, and the verdict is the caller's. reason becomes a sentence; NULL: it is not
+ * wanted (the engine asks after every sample). */
 enum source_state source_state_own(const struct source *source, struct mono now,
                                    char reason[STATUS_TEXT_MAX]);
 /* All but state, reason and weight; our clock reads now and is steered at clock_rate_ppm. */
