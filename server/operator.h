@@ -16,10 +16,11 @@
 struct operator_options {
     const char *path; /* as operator_path() gave it */
     bool make_folder; /* the path's last folder, if it is missing */
-    const char
-        *user; /* whom the daemon becomes later: then the socket is theirs; "" or NULL: none */
-    const char *group; /* whose members may ask; "" or NULL: that user's, or the daemon's own */
-    unsigned mode;     /* of the socket; 0: 0660 */
+    /* Whom the daemon becomes later: the socket is theirs. "" or NULL: nobody else. */
+    const char *user;
+    /* Whose members may ask. "" or NULL: that user's group, or the daemon's own. */
+    const char *group;
+    unsigned mode; /* of the socket; 0: 0660 */
 };
 
 /* What the operator reads of the daemon; all of it outlives the operator. */

@@ -11,6 +11,7 @@
 struct stream_socket {
     int fd; /* -1: closed */
     char path[STREAM_SOCKET_PATH_MAX];
+    uint64_t device, inode; /* of what was bound there */
 };
 
 /* Who may connect: mode's write bits of owner and group; STREAM_SOCKET_KEEP leaves them as they
@@ -35,10 +36,10 @@ int stream_socket_accept(const struct stream_socket *socket, size_t send_room) M
 /* The user at the other end, as the kernel says, who connected. */
 int stream_socket_peer(int fd, uint32_t *user) MUST_CHECK;
 
-/* How many octets went; 0: the peer has to read first, or to write; -EPIPE: there is none any more
- * (for _read() the end). */
+/* How many octets went; 0: the peer has to read first; -EPIPE: there is none any more. */
 int stream_socket_write(int fd, const void *data, size_t size) MUST_CHECK;
-int stream_socket_read(int fd, void *data, size_t room) MUST_CHECK;
+/* How many octets came, none beyond the first newline; 0: none yet; -EPIPE: no more will come. */
+int stream_socket_read_line(int fd, void *data, size_t room) MUST_CHECK;
 
 /* Connects: a descriptor. */
 int stream_socket_connect(const char *path) MUST_CHECK;
