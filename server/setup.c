@@ -3,10 +3,12 @@
 #include "common/host/files.h"
 #include "common/host/log.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_SIZE_MAX (4 * 1024 * 1024)
 #define SENTENCE_MAX (2 * CONFIG_PATH_MAX + KEYRING_ERROR_MAX + 256)
@@ -92,6 +94,74 @@ static bool load_keys(struct setup *setup, const char *config_path, const struct
     return ok;
 }
 
+/* Every key of a source exists, and may be used with its address. */
+static bool check_keys(const struct setup *setup, const char *config_path,
+                       const struct listener *listener)
+{
+    bool ok = true;
+    for (size_t i = 0; i < setup->config.sources.count; i++) {
+        const struct config_source *source = &setup->config.sources.items[i];
+        const struct key *key = keyring_find(&setup->keyring, source->key_id);
+        struct address address;
+        if (source->key_id == 0) {
+            continue;
+        }
+        if (key == NULL) {
+            complain(listener, "%s:%lu: [source %s] key: there is no key %" PRIu32 " in '%s'",
+                     config_path, source->key_line, source->name, source->key_id,
+                     setup->config.keys.file);
+            ok = false;
+        } else if (address_parse(source->host, source->port, &address) &&
+                   !key_is_allowed(key, &address)) {
+            complain(listener,
+                     "%s:%lu: [source %s] key: key %" PRIu32 " is not for '%s', as its line in "
+                     "'%s' says",
+                     config_path, source->key_line, source->name, source->key_id, source->host,
+                     setup->config.keys.file);
+            ok = false;
+        }
+    }
+    return ok;
+}
+
+/* Without its list the sources still announce a leap second: what is wrong with it is a warning. */
+static void load_leaps(struct setup *setup, const char *config_path)
+{
+    const char *path = setup->config.clock.leap_list;
+    unsigned long line = setup->config.clock.leap_list_line;
+    char error[LEAP_ERROR_MAX];
+    char *text;
+    if (path[0] == '\0') {
+        return;
+    }
+    int status = files_read_text(path, FILE_SIZE_MAX, &text);
+    if (status != 0) {
+        if (line > 0) {
+            log_message(LOG_LEVEL_WARNING,
+                        "%s:%lu: [clock] leap-list: can't read '%s': %s; %s; going on without it",
+                        config_path, line, path, strerror(-status), advice(-status));
+        }
+        return;
+    }
+    if (!leap_table_parse(text, &setup->leaps, error)) {
+        setup->leaps.count = 0;
+        log_message(LOG_LEVEL_WARNING, "%s: %s; going on without the list of leap seconds", path,
+                    error);
+    }
+    free(text);
+}
+
+/* A virtual clock's rate has a fault that the next start must not begin with. */
+static void choose_state_dir(struct setup *setup)
+{
+    const char *path = setup->config.clock.state_dir;
+    if (path[0] == '\0' && setup->config.clock.control != CONTROL_VIRTUAL &&
+        access(SETUP_STATE_DIR, W_OK | X_OK) == 0) {
+        path = SETUP_STATE_DIR;
+    }
+    memcpy(setup->state_dir, path, strlen(path) + 1);
+}
+
 static struct access *build_access(const struct config_access *rules,
                                    const struct listener *listener)
 {
@@ -120,7 +190,9 @@ struct setup *setup_load(const char *path, void (*complain_to)(void *context, co
         free(setup);
         return NULL;
     }
-    if (load_keys(setup, path, &listener)) {
+    if (load_keys(setup, path, &listener) && check_keys(setup, path, &listener)) {
+        load_leaps(setup, path);
+        choose_state_dir(setup);
         setup->access = build_access(&setup->config.server.access, &listener);
         setup->chronyc_access = build_access(&setup->config.control.chronyc_access, &listener);
         if (setup->access != NULL && setup->chronyc_access != NULL) {

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The keys: their names, what they accept, and where each goes. */
-#include "common/base/instant.h"
-#include "common/config/config_value.h"
+/* The keys of the sections that have no file of their own: their names, what they accept, and where
+ * each goes. */
+#include "common/config/config_reading.h"
 #include <string.h>
 
-#define VIRTUAL_OFFSET_NS_MAX (1000000 * (3600 * NS_PER_S))
-#define VIRTUAL_RATE_PPM_MAX 100000.0
-#define VIRTUAL_WANDER_PPM_MAX 1000.0
 #define RATE_INTERVAL_NS_MIN NS_PER_MS
 #define RATE_INTERVAL_NS_MAX (4096 * NS_PER_S)
 #define RATE_COUNT_MAX 255
@@ -14,36 +11,10 @@
 #define CLIENTS_MAX 16777216
 #define STRATUM_MAX 15
 #define SOCKET_PATH_ROOM 108 /* what a Unix socket's address holds */
-
-static enum config_verdict take_control(struct config_draft *draft, const char *item)
-{
-    static const char *const words[] = {"auto", "system", "shadow", "virtual", NULL};
-    /* A misspelt word counts as virtual here, so that the keys for it draw no complaint besides. */
-    int choice = CONTROL_VIRTUAL;
-    enum config_verdict verdict = config_take_choice(item, words, &choice);
-    draft->config.clock.control = (enum config_control)choice;
-    return verdict;
-}
-
-static enum config_verdict take_virtual_offset(struct config_draft *draft, const char *item)
-{
-    return config_take_duration(item, -VIRTUAL_OFFSET_NS_MAX, VIRTUAL_OFFSET_NS_MAX,
-                                &draft->config.clock.virtual_offset_ns);
-}
-
-static enum config_verdict take_virtual_rate(struct config_draft *draft, const char *item)
-{
-    return config_take_rate(item, -VIRTUAL_RATE_PPM_MAX, VIRTUAL_RATE_PPM_MAX,
-                            &draft->config.clock.virtual_rate_ppm);
-}
-
-static enum config_verdict take_virtual_wander(struct config_draft *draft, const char *item)
-{
-    double ppm = 0;
-    enum config_verdict verdict = config_take_rate(item, 0, VIRTUAL_WANDER_PPM_MAX, &ppm);
-    draft->config.clock.virtual_wander_ppb = ppm * 1000;
-    return verdict;
-}
+#define FAULTS_MAX 31        /* what 64 sources can outvote */
+#define DISTANCE_NS_MIN NS_PER_US
+#define DISTANCE_NS_MAX (1000 * NS_PER_S)
+#define VOID_NS_MAX (8760 * (3600 * NS_PER_S))
 
 static enum config_verdict take_listen(struct config_draft *draft, const char *item)
 {
@@ -131,6 +102,11 @@ static enum config_verdict take_local_stratum(struct config_draft *draft, const 
     return verdict;
 }
 
+static enum config_verdict take_orphan(struct config_draft *draft, const char *item)
+{
+    return config_take_flag(item, &draft->config.server.is_orphan);
+}
+
 static enum config_verdict take_user(struct config_draft *draft, const char *item)
 {
     return config_take_name(item, CONFIG_USER_MAX, draft->config.server.user);
@@ -151,6 +127,21 @@ static enum config_verdict take_chronyc(struct config_draft *draft, const char *
     draft->chronyc_is_off = is_off;
     return is_off ? CONFIG_TAKEN
                   : config_take_address(item, CONFIG_CHRONYC_PORT_DEFAULT, addresses);
+}
+
+static enum config_verdict take_socket(struct config_draft *draft, const char *item)
+{
+    char *socket = draft->config.control.socket;
+    draft->config.control.socket_is_auto = strcmp(item, "auto") == 0;
+    if (draft->config.control.socket_is_auto || strcmp(item, "off") == 0) {
+        return CONFIG_TAKEN;
+    }
+    return config_take_path(item, SOCKET_PATH_ROOM, socket);
+}
+
+static enum config_verdict take_group(struct config_draft *draft, const char *item)
+{
+    return config_take_name(item, CONFIG_USER_MAX, draft->config.control.group);
 }
 
 static enum config_verdict take_chronyc_socket(struct config_draft *draft, const char *item)
@@ -181,189 +172,148 @@ static enum config_verdict take_log_level(struct config_draft *draft, const char
     return verdict;
 }
 
+static enum config_verdict take_tracking(struct config_draft *draft, const char *item)
+{
+    return config_take_path(item, CONFIG_PATH_MAX, draft->config.log.tracking);
+}
+
+static enum config_verdict take_measurements(struct config_draft *draft, const char *item)
+{
+    return config_take_path(item, CONFIG_PATH_MAX, draft->config.log.measurements);
+}
+
+static enum config_verdict take_faults(struct config_draft *draft, const char *item)
+{
+    int64_t faults = CONFIG_FAULTS_AUTO;
+    enum config_verdict verdict = CONFIG_TAKEN;
+    if (strcmp(item, "auto") != 0) {
+        verdict = config_take_integer(item, 0, FAULTS_MAX, &faults);
+    }
+    draft->config.selection.faults = (int)faults;
+    return verdict;
+}
+
+static enum config_verdict take_min_sources(struct config_draft *draft, const char *item)
+{
+    int64_t sources = 1;
+    enum config_verdict verdict = config_take_integer(item, 1, CONFIG_SOURCES_MAX, &sources);
+    draft->config.selection.min_sources = (unsigned)sources;
+    return verdict;
+}
+
+static enum config_verdict take_max_distance(struct config_draft *draft, const char *item)
+{
+    return config_take_duration(item, DISTANCE_NS_MIN, DISTANCE_NS_MAX,
+                                &draft->config.selection.max_distance_ns);
+}
+
+static enum config_verdict take_void_after(struct config_draft *draft, const char *item)
+{
+    return config_take_duration(item, NS_PER_S, VOID_NS_MAX,
+                                &draft->config.selection.void_after_ns);
+}
+
+#define YES_OR_NO "yes or no"
 #define PREFIXES                                                                                   \
     "all, addresses and prefixes such as 192.0.2.0/24 or 2001:db8::/32, with zero bits behind "    \
     "the "                                                                                         \
     "prefix"
 
-const struct config_key config_keys[] = {
-    {.section = "clock",
-     .name = "control",
-     .accepted = "auto, system, shadow or virtual",
-     .take = take_control},
-    {.section = "clock",
-     .name = "virtual-offset",
-     .accepted = "a duration with its unit such as 80 ms or -1.5 s, up to 1000000 h either way",
-     .take = take_virtual_offset,
-     .is_virtual = true},
-    {.section = "clock",
-     .name = "virtual-rate",
-     .accepted = "a rate with its unit such as 20 ppm or -500 ppb, up to 100000 ppm either way",
-     .take = take_virtual_rate,
-     .is_virtual = true},
-    {.section = "clock",
-     .name = "virtual-wander",
-     .accepted = "a rate with its unit such as 1 ppb, up to 1000 ppm, not negative",
-     .take = take_virtual_wander,
-     .is_virtual = true},
-    {.section = "server",
-     .name = "listen",
+static const struct config_key selection_keys[] = {
+    {.name = "faults",
+     .accepted = "auto (the largest minority), or a number from 0 to 31",
+     .take = take_faults},
+    {.name = "min-sources", .accepted = "a number from 1 to 64", .take = take_min_sources},
+    {.name = "max-distance",
+     .accepted = "a duration with its unit, from 1 us to 1000 s",
+     .take = take_max_distance},
+    {.name = "void-after",
+     .accepted = "a duration with its unit, from 1 s to 8760 h",
+     .take = take_void_after},
+};
+_Static_assert(sizeof selection_keys / sizeof selection_keys[0] <= CONFIG_KEYS_MAX,
+               "too many keys");
+
+static const struct config_key server_keys[] = {
+    {.name = "listen",
      .accepted = "addresses of this machine such as 192.0.2.1, 192.0.2.1:123, [2001:db8::1]:123 or "
                  "[fe80::1%2]:123, no groups",
      .take = take_listen,
      .is_list = true},
-    {.section = "server",
-     .name = "workers",
+    {.name = "workers",
      .accepted = "auto (one for each processor), or a number from 0 to 64",
      .take = take_workers},
-    {.section = "server",
-     .name = "allow",
-     .accepted = PREFIXES,
-     .take = take_allow,
-     .is_list = true},
-    {.section = "server", .name = "deny", .accepted = PREFIXES, .take = take_deny, .is_list = true},
-    {.section = "server", .name = "rate-limit", .accepted = "off or on", .take = take_rate_limit},
-    {.section = "server",
-     .name = "rate-interval",
+    {.name = "allow", .accepted = PREFIXES, .take = take_allow, .is_list = true},
+    {.name = "deny", .accepted = PREFIXES, .take = take_deny, .is_list = true},
+    {.name = "rate-limit", .accepted = "off or on", .take = take_rate_limit},
+    {.name = "rate-interval",
      .accepted = "a duration with its unit, from 1 ms to 4096 s",
      .take = take_rate_interval},
-    {.section = "server",
-     .name = "rate-burst",
-     .accepted = "a number from 1 to 255",
-     .take = take_rate_burst},
-    {.section = "server",
-     .name = "rate-leak",
+    {.name = "rate-burst", .accepted = "a number from 1 to 255", .take = take_rate_burst},
+    {.name = "rate-leak",
      .accepted = "a number from 2 to 255, or 0 for never",
      .take = take_rate_leak},
-    {.section = "server",
-     .name = "rate-kod",
+    {.name = "rate-kod",
      .accepted = "a number from 1 to 255, or 0 for never",
      .take = take_rate_kod},
-    {.section = "server",
-     .name = "clients-max",
-     .accepted = "a number from 64 to 16777216",
-     .take = take_clients_max},
-    {.section = "server",
-     .name = "local-stratum",
+    {.name = "clients-max", .accepted = "a number from 64 to 16777216", .take = take_clients_max},
+    {.name = "local-stratum",
      .accepted = "off, or a number from 1 to 15",
      .take = take_local_stratum},
-    {.section = "server",
-     .name = "user",
+    {.name = "orphan", .accepted = YES_OR_NO, .take = take_orphan},
+    {.name = "user",
      .accepted = "the name of a user, up to 63 characters without spaces",
      .take = take_user},
-    {.section = "keys",
-     .name = "file",
+};
+_Static_assert(sizeof server_keys / sizeof server_keys[0] <= CONFIG_KEYS_MAX, "too many keys");
+
+static const struct config_key keys_keys[] = {
+    {.name = "file",
      .accepted = "an absolute path such as /etc/chimed/chimed.keys",
      .take = take_keys_file},
-    {.section = "control",
-     .name = "chronyc",
+};
+_Static_assert(sizeof keys_keys / sizeof keys_keys[0] <= CONFIG_KEYS_MAX, "too many keys");
+
+static const struct config_key control_keys[] = {
+    {.name = "socket",
+     .accepted =
+         "auto, off, or an absolute path of up to 107 characters, such as /run/chimed/chimed.sock",
+     .take = take_socket},
+    {.name = "group",
+     .accepted = "the name of a group, up to 63 characters without spaces",
+     .take = take_group},
+    {.name = "chronyc",
      .accepted = "off, or addresses such as 127.0.0.1:323 or [::1]:323",
      .take = take_chronyc,
      .is_list = true},
-    {.section = "control",
-     .name = "chronyc-socket",
+    {.name = "chronyc-socket",
      .accepted = "an absolute path of up to 107 characters, such as /run/chimed/chronyc.sock",
      .take = take_chronyc_socket},
-    {.section = "control",
-     .name = "chronyc-allow",
-     .accepted = PREFIXES,
-     .take = take_chronyc_allow,
-     .is_list = true},
-    {.section = "log", .name = "target", .accepted = "stderr or syslog", .take = take_log_target},
-    {.section = "log",
-     .name = "level",
-     .accepted = "error, warning, notice, info or debug",
-     .take = take_log_level},
+    {.name = "chronyc-allow", .accepted = PREFIXES, .take = take_chronyc_allow, .is_list = true},
 };
+_Static_assert(sizeof control_keys / sizeof control_keys[0] <= CONFIG_KEYS_MAX, "too many keys");
 
-const size_t config_keys_count = sizeof config_keys / sizeof config_keys[0];
-_Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEYS_MAX, "too many keys");
+static const struct config_key log_keys[] = {
+    {.name = "target", .accepted = "stderr or syslog", .take = take_log_target},
+    {.name = "level", .accepted = "error, warning, notice, info or debug", .take = take_log_level},
+    {.name = "tracking",
+     .accepted = "an absolute path such as /var/log/chimed/tracking.csv",
+     .take = take_tracking},
+    {.name = "measurements",
+     .accepted = "an absolute path such as /var/log/chimed/measurements.csv",
+     .take = take_measurements},
+};
+_Static_assert(sizeof log_keys / sizeof log_keys[0] <= CONFIG_KEYS_MAX, "too many keys");
 
-void config_draft_init(struct config_draft *draft)
-{
-    *draft = (struct config_draft){0};
-    struct config *config = &draft->config;
-    config->server.workers = CONFIG_WORKERS_AUTO;
-    config->server.access.default_allow = true;
-    config->server.rate_interval_ns = NS_PER_S;
-    config->server.rate_burst = 16;
-    config->server.rate_leak = 4;
-    config->server.rate_kod = 4;
-    config->server.clients_max = 131072;
-    config->log.level = CONFIG_LOG_NOTICE;
-}
-
-void config_draft_finish(struct config_draft *draft)
-{
-    struct config *config = &draft->config;
-    if (config->server.listen.count == 0) {
-        config->server.listen = (struct config_addresses){
-            .count = 2,
-            .items = {{.family = ADDRESS_IPV4, .port = CONFIG_PORT_DEFAULT},
-                      {.family = ADDRESS_IPV6, .port = CONFIG_PORT_DEFAULT}},
-        };
-    }
-}
-
-static const char default_text[] =
-    "# chimed's embedded default: serves on a high port and needs no root. A file given\n"
-    "# with --config replaces all of it; a key behind a # shows what holds without it.\n"
-    "# Lists are separated by white space or commas; a key that takes a list may repeat.\n"
-    "\n"
-    "[clock]\n"
-    "# auto, system (read only so far), shadow (leave the kernel's clock alone), or virtual:\n"
-    "# shadow with a fault built in, for demonstrations. Without this key: auto.\n"
-    "control = shadow\n"
-    "# The fault, with control = virtual only.\n"
-    "# virtual-offset = 0\n"
-    "# virtual-rate = 0\n"
-    "# virtual-wander = 0\n"
-    "\n"
-    "[server]\n"
-    "# Addresses to answer on; the port is 123 where none is given. Without this key:\n"
-    "# 0.0.0.0:123 [::]:123.\n"
-    "listen = 0.0.0.0:11123 [::]:11123\n"
-    "# auto (one for each processor), or 0 to 64; with 0 the main loop answers.\n"
-    "workers = auto\n"
-    "# Who may ask: \"all\", or prefixes such as 192.0.2.0/24; the longest match wins.\n"
-    "# With any allow, who matches nothing is refused; else everybody may ask.\n"
-    "# allow = all\n"
-    "# deny = 203.0.113.0/24\n"
-    "# How often one address (or one IPv6 /64) may ask: one answer per interval, and a\n"
-    "# burst that may be saved up. Beyond that one request in leak is answered all the\n"
-    "# same, and one in kod of the rest gets a kiss of death RATE; 0 means never.\n"
-    "# rate-limit = off\n"
-    "# rate-interval = 1 s\n"
-    "# rate-burst = 16\n"
-    "# rate-leak = 4\n"
-    "# rate-kod = 4\n"
-    "# How many clients are remembered.\n"
-    "# clients-max = 131072\n"
-    "# Serve the local clock at this stratum, 1 to 15, while there is no source.\n"
-    "# Without this key: off.\n"
-    "local-stratum = 10\n"
-    "# The user to become once the sockets are open. Without this key the user stays.\n"
-    "# user = chimed\n"
-    "\n"
-    "[keys]\n"
-    "# Symmetric keys, in the format of ntp or chrony; an absolute path.\n"
-    "# file = /etc/chimed/chimed.keys\n"
-    "\n"
-    "[control]\n"
-    "# Where stock chronyc is answered: off, or addresses; the port is 323 where none\n"
-    "# is given. Only loopback is heard, and whom chronyc-allow names. Without this\n"
-    "# key: off.\n"
-    "chronyc = 127.0.0.1:11323 [::1]:11323\n"
-    "# chronyc-allow = 192.0.2.0/24\n"
-    "# chronyc-socket = /run/chimed/chronyc.sock\n"
-    "\n"
-    "[log]\n"
-    "# stderr or syslog.\n"
-    "# target = stderr\n"
-    "# error, warning, notice, info or debug.\n"
-    "# level = notice\n";
-
-const char *config_default_text(void)
-{
-    return default_text;
-}
+const struct config_section config_section_selection = {.name = "selection",
+                                                        .keys = selection_keys,
+                                                        .count = sizeof selection_keys /
+                                                                 sizeof selection_keys[0]};
+const struct config_section config_section_server = {
+    .name = "server", .keys = server_keys, .count = sizeof server_keys / sizeof server_keys[0]};
+const struct config_section config_section_keys = {
+    .name = "keys", .keys = keys_keys, .count = sizeof keys_keys / sizeof keys_keys[0]};
+const struct config_section config_section_control = {
+    .name = "control", .keys = control_keys, .count = sizeof control_keys / sizeof control_keys[0]};
+const struct config_section config_section_log = {
+    .name = "log", .keys = log_keys, .count = sizeof log_keys / sizeof log_keys[0]};

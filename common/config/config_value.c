@@ -4,6 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NUMBER_MAX 24
+#define LABEL_MAX 63
+#define POLL_MIN (-3) /* 125 ms */
+#define POLL_MAX 17   /* 131072 s */
+
+static bool is_alphanumeric(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 enum config_verdict config_take_choice(const char *item, const char *const *words, int *choice)
 {
     for (int i = 0; words[i] != NULL; i++) {
@@ -13,6 +23,15 @@ enum config_verdict config_take_choice(const char *item, const char *const *word
         }
     }
     return CONFIG_UNREADABLE;
+}
+
+enum config_verdict config_take_flag(const char *item, bool *flag)
+{
+    static const char *const words[] = {"no", "yes", NULL};
+    int choice = 0;
+    enum config_verdict verdict = config_take_choice(item, words, &choice);
+    *flag = choice == 1;
+    return verdict;
 }
 
 enum config_verdict config_take_integer(const char *item, int64_t minimum, int64_t maximum,
@@ -30,6 +49,75 @@ enum config_verdict config_take_duration(const char *item, int64_t minimum_ns, i
     }
     *ns = value;
     return CONFIG_TAKEN;
+}
+
+enum config_verdict config_take_duration_or_off(const char *item, int64_t minimum_ns,
+                                                int64_t maximum_ns, int64_t *ns)
+{
+    if (strcmp(item, "off") == 0) {
+        *ns = 0;
+        return CONFIG_TAKEN;
+    }
+    return config_take_duration(item, minimum_ns, maximum_ns, ns);
+}
+
+enum config_verdict config_take_number(const char *item, double minimum, double maximum,
+                                       double *value)
+{
+    /* strtod() alone would take "inf", "0x1p3" and " 1" as well. */
+    size_t size = strlen(item);
+    if (size == 0 || size > NUMBER_MAX || strspn(item, "0123456789.") != size || item[0] == '.') {
+        return CONFIG_UNREADABLE;
+    }
+    char *end;
+    double number = strtod(item, &end);
+    if (*end != '\0' || !(number >= minimum && number <= maximum)) {
+        return CONFIG_UNREADABLE;
+    }
+    *value = number;
+    return CONFIG_TAKEN;
+}
+
+static bool parse_poll(const char *text, int8_t *poll)
+{
+    int64_t ns;
+    if (!quantity_parse_duration(text, &ns)) {
+        return false;
+    }
+    for (int log2_s = POLL_MIN; log2_s <= POLL_MAX; log2_s++) {
+        if (ns == (log2_s < 0 ? NS_PER_S >> -log2_s : NS_PER_S << log2_s)) {
+            *poll = (int8_t)log2_s;
+            return true;
+        }
+    }
+    return false;
+}
+
+enum config_verdict config_take_poll(const char *item, int8_t *least, int8_t *most)
+{
+    char text[CONFIG_ITEM_MAX];
+    size_t size = strlen(item);
+    int8_t polls[2];
+    if (parse_poll(item, &polls[0])) {
+        *least = *most = polls[0];
+        return CONFIG_TAKEN;
+    }
+    /* A blank may also stand before a unit: the pair is where both halves mean something. */
+    for (size_t i = 1; i < size && size < sizeof text; i++) {
+        memcpy(text, item, size + 1);
+        bool is_blank = strchr(" \t,", text[i]) != NULL;
+        text[i] = '\0';
+        const char *second = item + i + strspn(item + i, " \t,");
+        if (is_blank && parse_poll(text, &polls[0]) && parse_poll(second, &polls[1])) {
+            if (polls[0] > polls[1]) {
+                return CONFIG_CROSSED;
+            }
+            *least = polls[0];
+            *most = polls[1];
+            return CONFIG_TAKEN;
+        }
+    }
+    return CONFIG_UNREADABLE;
 }
 
 enum config_verdict config_take_rate(const char *item, double minimum_ppm, double maximum_ppm,
@@ -55,6 +143,15 @@ enum config_verdict config_take_path(const char *item, size_t room, char *path)
     return CONFIG_TAKEN;
 }
 
+bool config_is_source_name(const char *name)
+{
+    const char *at = name;
+    while (is_alphanumeric(*at) || (*at != '\0' && strchr("._-:", *at) != NULL)) {
+        at++;
+    }
+    return *at == '\0' && at > name && at - name < CONFIG_NAME_MAX;
+}
+
 enum config_verdict config_take_name(const char *item, size_t room, char *name)
 {
     size_t size = strlen(item);
@@ -62,6 +159,65 @@ enum config_verdict config_take_name(const char *item, size_t room, char *name)
         return CONFIG_UNREADABLE;
     }
     memcpy(name, item, size + 1);
+    return CONFIG_TAKEN;
+}
+
+/* A host's name: labels of letters, digits, hyphens and underscores, of which the last is no
+ * number, or it would be a misspelt address. */
+static bool is_host_name(const char *name)
+{
+    const char *label = name;
+    for (const char *at = name;; at++) {
+        if (*at == '.' || *at == '\0') {
+            bool is_root = *at == '\0' && at == label && at != name;
+            size_t size = (size_t)(at - label);
+            if ((size == 0 && !is_root) || size > LABEL_MAX || *label == '-') {
+                return false;
+            }
+            if (*at == '\0') {
+                return is_root || strspn(label, "0123456789") != size;
+            }
+            label = at + 1;
+        } else if (strchr("-_", *at) == NULL && !is_alphanumeric(*at)) {
+            return false;
+        }
+    }
+}
+
+enum config_verdict config_take_host(const char *item, size_t room, char *host, uint16_t *port)
+{
+    char text[CONFIG_ITEM_MAX];
+    uint16_t found = 0;
+    struct address address;
+    if (!address_split(item, 0, text, sizeof text, &found) || strlen(text) >= room) {
+        return CONFIG_UNREADABLE;
+    }
+    bool is_address = address_parse(text, 0, &address);
+    if (is_address ? address_is_wildcard(&address) : !is_host_name(text)) {
+        return CONFIG_UNREADABLE;
+    }
+    memcpy(host, text, strlen(text) + 1);
+    *port = found;
+    return CONFIG_TAKEN;
+}
+
+bool config_is_group(const struct address *address)
+{
+    uint8_t first = address->octets[0];
+    return address->family == ADDRESS_IPV4 ? first >= 224 && first < 240 : first == 0xff;
+}
+
+enum config_verdict config_take_plain_address(const char *item, struct address *address)
+{
+    struct address found;
+    /* With a port it would have that of the text, not this one, and two tell them apart. */
+    struct address again;
+    if (!address_parse(item, 1, &found) || !address_parse(item, 2, &again) ||
+        found.port == again.port || address_is_wildcard(&found)) {
+        return CONFIG_UNREADABLE;
+    }
+    found.port = 0;
+    *address = found;
     return CONFIG_TAKEN;
 }
 

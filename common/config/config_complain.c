@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* What is said of a mistake. */
+#include "common/config/config_reading.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COMPLAINTS_MAX 20 /* more than fit a screen help nobody */
+#define SENTENCE_MAX 512
+#define NEAR_DISTANCE 3
+#define LIST_MAX 128
+_Static_assert(CONFIG_LISTEN_MAX == 16 && CONFIG_PREFIXES_MAX == 1024,
+               "as config_complain_value() says");
+
+const char *config_quoted(const char *text, char out[CONFIG_SHOWN_MAX])
+{
+    size_t size = strlen(text);
+    bool is_cut = size > CONFIG_SHOWN_MAX - 6;
+    size = is_cut ? CONFIG_SHOWN_MAX - 6 : size;
+    out[0] = '\'';
+    for (size_t i = 0; i < size; i++) {
+        out[i + 1] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
+    }
+    memcpy(out + size + 1, is_cut ? "'..." : "'", is_cut ? sizeof "'..." : sizeof "'");
+    return out;
+}
+
+const char *config_section_shown(const struct config_section *section,
+                                 const struct config_source *source, char out[2 * CONFIG_SHOWN_MAX])
+{
+    if (section->has_name && source != NULL) {
+        snprintf(out, 2 * CONFIG_SHOWN_MAX, "[%s %s]", section->name, source->name);
+    } else {
+        snprintf(out, 2 * CONFIG_SHOWN_MAX, "[%s]", section->name);
+    }
+    return out;
+}
+
+static void tell(struct config_reading *reading, unsigned long line, const char *format,
+                 va_list arguments) __attribute__((format(printf, 3, 0)));
+
+static void tell(struct config_reading *reading, unsigned long line, const char *format,
+                 va_list arguments)
+{
+    char sentence[SENTENCE_MAX];
+    int size = line > 0 ? snprintf(sentence, sizeof sentence, "%.200s:%lu: ", reading->name, line)
+                        : snprintf(sentence, sizeof sentence, "%.200s: ", reading->name);
+    vsnprintf(sentence + size, sizeof sentence - (size_t)size, format, arguments);
+    reading->complain(reading->context, sentence);
+}
+
+void config_complain(struct config_reading *reading, unsigned long line, const char *format, ...)
+{
+    reading->mistakes++;
+    if (reading->mistakes > COMPLAINTS_MAX) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    tell(reading, line, format, arguments);
+    va_end(arguments);
+}
+
+__attribute__((format(printf, 2, 3))) static void conclude(struct config_reading *reading,
+                                                           const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell(reading, 0, format, arguments);
+    va_end(arguments);
+}
+
+void config_complain_rest(struct config_reading *reading)
+{
+    if (reading->mistakes > COMPLAINTS_MAX) {
+        conclude(reading, "and %lu more; correct these first", reading->mistakes - COMPLAINTS_MAX);
+    }
+}
+
+static void list_sections(char *list, size_t room)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        const struct config_section *section = config_sections[i];
+        size += (size_t)snprintf(list + size, room - size, "%s[%s%s]", i > 0 ? " " : "",
+                                 section->name, section->has_name ? " NAME" : "");
+        assert(size < room);
+    }
+}
+
+void config_complain_section(struct config_reading *reading, const char *name)
+{
+    const struct config_section *nearest = NULL;
+    unsigned distance = NEAR_DISTANCE;
+    char word[CONFIG_ITEM_MAX];
+    size_t size = strcspn(name, " \t");
+    size = size < sizeof word ? size : sizeof word - 1;
+    memcpy(word, name, size);
+    word[size] = '\0';
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        if (config_distance(config_sections[i]->name, word) < distance) {
+            distance = config_distance(config_sections[i]->name, word);
+            nearest = config_sections[i];
+        }
+    }
+    char shown[CONFIG_SHOWN_MAX];
+    config_quoted(name, shown);
+    if (nearest != NULL) {
+        config_complain(reading, reading->line, "unknown section %s; did you mean [%s%s]?", shown,
+                        nearest->name, nearest->has_name ? " NAME" : "");
+    } else {
+        char list[LIST_MAX];
+        list_sections(list, sizeof list);
+        config_complain(reading, reading->line, "unknown section %s; accepted: %s", shown, list);
+    }
+}
+
+/* A section that has the key, but for the one that is being read. */
+static const struct config_section *find_elsewhere(const struct config_reading *reading,
+                                                   const char *name)
+{
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        const struct config_section *section = config_sections[i];
+        if (section != reading->section && config_key_find(section, name) != NULL) {
+            return section;
+        }
+    }
+    return NULL;
+}
+
+void config_complain_key(struct config_reading *reading, const char *name)
+{
+    const struct config_section *section = reading->section;
+    const struct config_section *elsewhere = find_elsewhere(reading, name);
+    const char *belongs = elsewhere != NULL ? elsewhere->name : "server";
+    const char *named = elsewhere != NULL && elsewhere->has_name ? " NAME" : "";
+    const struct config_key *nearest = NULL;
+    unsigned distance = NEAR_DISTANCE;
+    char shown[CONFIG_SHOWN_MAX];
+    char where[2 * CONFIG_SHOWN_MAX];
+    config_quoted(name, shown);
+    if (section == NULL) {
+        config_complain(reading, reading->line,
+                        "%s stands before the first section; it belongs behind [%s%s]", shown,
+                        belongs, named);
+        return;
+    }
+    for (size_t i = 0; i < section->count; i++) {
+        if (config_distance(section->keys[i].name, name) < distance) {
+            distance = config_distance(section->keys[i].name, name);
+            nearest = &section->keys[i];
+        }
+    }
+    config_section_shown(section, reading->draft.source, where);
+    if (nearest != NULL) {
+        config_complain(reading, reading->line, "%s %s: unknown key; did you mean '%s'?", where,
+                        name, nearest->name);
+    } else if (elsewhere != NULL) {
+        config_complain(reading, reading->line, "%s %s: unknown key here; it belongs in [%s%s]",
+                        where, name, belongs, named);
+    } else {
+        config_complain(reading, reading->line,
+                        "%s %s: unknown key; chimed --print-default shows those that are known",
+                        where, shown);
+    }
+}
+
+void config_complain_value(struct config_reading *reading, const struct config_key *key,
+                           const char *item, enum config_verdict verdict)
+{
+    static const char *const reasons[] = {
+        [CONFIG_REPEATED] = "is there already; each is accepted once",
+        [CONFIG_OPPOSED] = "is both allowed and denied; keep one of the two",
+        [CONFIG_OFF_MIXED] = "cannot stand here: off excludes addresses; keep one of the two",
+        [CONFIG_FULL] = "is one too many; up to 16 addresses and 1024 prefixes are accepted",
+        [CONFIG_CROSSED] = "goes down; the least comes first, then the most",
+        [CONFIG_NO_MEMORY] = "did not fit into memory",
+    };
+    char shown[CONFIG_SHOWN_MAX];
+    char where[2 * CONFIG_SHOWN_MAX];
+    config_quoted(item, shown);
+    config_section_shown(reading->section, reading->draft.source, where);
+    if (verdict != CONFIG_UNREADABLE) {
+        config_complain(reading, reading->line, "%s %s: %s %s", where, key->name, shown,
+                        reasons[verdict]);
+        return;
+    }
+    config_complain(reading, reading->line, "%s %s: found %s; accepted: %s%s", where, key->name,
+                    shown, key->accepted,
+                    strstr(item, " #") != NULL ? "; a comment behind a value begins with ;" : "");
+}
