@@ -2,6 +2,7 @@
 #include "server/setup.h"
 #include "common/host/files.h"
 #include "common/host/log.h"
+#include "server/setup_warn.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -196,6 +197,7 @@ struct setup *setup_load(const char *path, void (*complain_to)(void *context, co
         setup->access = build_access(&setup->config.server.access, &listener);
         setup->chronyc_access = build_access(&setup->config.control.chronyc_access, &listener);
         if (setup->access != NULL && setup->chronyc_access != NULL) {
+            setup_warn(setup, path != NULL ? path : "embedded default");
             return setup;
         }
     }
