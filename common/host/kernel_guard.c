@@ -48,6 +48,13 @@ static void stand_guard(int link, double rate_ppm)
         }
         if (ready == 0) {
             restore(rate_ppm);
+            wait_ms = -1;
+            continue;
+        }
+        struct message message;
+        ssize_t size = recv(link, &message, sizeof(message), MSG_DONTWAIT);
+        if (size == (ssize_t)sizeof(message)) {
+            rate_ppm = message.rate_ppm;
             wait_ms = wait_for(message.slew_ns);
         } else if (size == 0 || errno != EAGAIN) {
             restore(rate_ppm); /* nobody is at the other end */
