@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/daemon.h"
 #include "common/host/entropy.h"
-#include "common/host/listener.h"
 #include "common/host/log.h"
 #include "common/host/notify.h"
 #include "common/host/privilege.h"
 #include "server/control.h"
-#include "server/node.h"
+#include "server/driver.h"
+#include "server/operator.h"
 #include "server/reload.h"
-#include "server/station.h"
+#include "server/serving.h"
+#include "server/sync_setup.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define ERROR_MAX 512
 #define SIGNALS 3
 #define STATUS_MAX 512
 
@@ -25,61 +26,15 @@ struct daemon {
     struct random random;
     struct clock *clock;
     enum config_control control_mode;
+    int8_t precision; /* log2 s */
+    bool has_mixture; /* a reload failed half way */
     struct node *node;
-    uv_timer_t timer;
+    struct driver *driver;
     uv_signal_t signals[SIGNALS];
     struct control *control;
-    struct config_addresses listening; /* of those configured, what this machine has */
-    size_t station_count;
-    struct station *stations[CONFIG_WORKERS_MAX + 1];
+    struct operator* operator;
+    struct serving serving;
 };
-
-static void perform(struct daemon *daemon, const struct actions *actions)
-{
-    for (size_t i = 0; i < actions->count; i++) {
-        /* The node of this stage publishes only; answers are the stations'. */
-        assert(actions->items[i].kind == ACTION_PUBLISH);
-        for (size_t j = 0; j < daemon->station_count; j++) {
-            station_publish(daemon->stations[j], &actions->items[i].publish);
-        }
-    }
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    struct daemon *daemon = timer->data;
-    struct actions actions = {.count = 0};
-    struct event event = {.now = clock_read(daemon->clock), .kind = EVENT_TIMER};
-    node_handle(daemon->node, &event, &actions);
-    perform(daemon, &actions);
-
-    int64_t wait_ns = node_deadline(daemon->node).ns - clock_read(daemon->clock).mono.ns;
-    uint64_t wait_ms = wait_ns > 0 ? (uint64_t)(wait_ns / NS_PER_MS) + 1 : 1;
-    (void)uv_timer_start(timer, on_timer, wait_ms, 0);
-}
-
-static struct sync_options sync_options(const struct config *config)
-{
-    struct sync_options options = sync_options_default();
-    options.local_stratum = config->server.local_stratum;
-    options.precision = clock_precision();
-    return options;
-}
-
-static struct server_options server_options(struct daemon *daemon, const struct setup *setup)
-{
-    const struct config *config = &setup->config;
-    size_t workers = daemon->station_count > 0 ? daemon->station_count : 1;
-    return (struct server_options){.access = setup->access,
-                                   .keyring = &setup->keyring,
-                                   .rate = {.enabled = config->server.rate_limit,
-                                            .interval_ns = config->server.rate_interval_ns,
-                                            .burst = config->server.rate_burst,
-                                            .leak = config->server.rate_leak,
-                                            .kod = config->server.rate_kod},
-                                   .clients_max = config->server.clients_max / workers,
-                                   .seed = random_u64(&daemon->random)};
-}
 
 static void warn(void *context, const char *sentence)
 {
@@ -87,52 +42,69 @@ static void warn(void *context, const char *sentence)
     log_message(LOG_LEVEL_ERROR, "%s", sentence);
 }
 
-static bool configure_stations(struct daemon *daemon, const struct setup *setup)
+/* What the engine is to do; sources has room for SYNC_SOURCES_MAX. */
+static struct sync_options sync_options(const struct daemon *daemon, const struct setup *setup,
+                                        struct source_options *sources)
 {
-    char error[KEYRING_ERROR_MAX];
-    struct server_options options = server_options(daemon, setup);
-    for (size_t i = 0; i < daemon->station_count; i++) {
-        if (!station_configure(daemon->stations[i], &options, error)) {
-            log_message(LOG_LEVEL_ERROR, "%s", error);
-            return false;
-        }
+    struct sync_options options;
+    sync_setup(setup, &options, sources);
+    options.precision = daemon->precision;
+    options.is_shadow = true;
+    return options;
+}
+
+/* False, and nothing changed. */
+static bool configure_node(struct daemon *daemon, const struct setup *setup)
+{
+    struct source_options sources[SYNC_SOURCES_MAX];
+    char error[SYNC_ERROR_MAX];
+    struct sync_options options = sync_options(daemon, setup, sources);
+    if (!driver_configure(daemon->driver, &options, error)) {
+        log_message(LOG_LEVEL_ERROR, "%s", error);
+        return false;
     }
     return true;
 }
 
-static void reload(struct daemon *daemon)
+/* False, and as little changed as can be. */
+static bool take_setup(struct daemon *daemon, const struct setup *setup)
 {
-    struct setup *setup = daemon->path != NULL ? setup_load(daemon->path, warn, NULL) : NULL;
+    if (serving_configure(&daemon->serving, setup, &daemon->random) &&
+        configure_node(daemon, setup)) {
+        return true;
+    }
+    /* Some stations may have taken the new keys and rules: give them the old ones again. */
+    if (!serving_configure(&daemon->serving, daemon->setup, &daemon->random)) {
+        log_message(LOG_LEVEL_ERROR, "reload: the old configuration could not be restored");
+        daemon->has_mixture = true;
+    }
+    return false;
+}
+
+static bool reload(struct daemon *daemon)
+{
     if (daemon->path == NULL) {
         log_message(LOG_LEVEL_NOTICE, "reload: no configuration file was given, nothing to read");
-        return;
+        return false;
     }
-    if (setup == NULL || !configure_stations(daemon, setup)) {
-        /* Some stations may have taken the new keys and rules: give them the old ones again. Where
-         * even that fails the new ones are in use, and must stay. */
-        if (setup != NULL && !configure_stations(daemon, daemon->setup)) {
-            log_message(LOG_LEVEL_ERROR, "reload: the old configuration could not be restored");
-        } else {
+    struct setup *setup = setup_load(daemon->path, warn, NULL);
+    if (setup == NULL || !take_setup(daemon, setup)) {
+        /* What stations may still use must stay. */
+        if (!daemon->has_mixture) {
             setup_destroy(setup);
         }
+        daemon->has_mixture = false;
         log_message(LOG_LEVEL_ERROR, "reload: %s has mistakes, nothing was changed", daemon->path);
-        return;
+        return false;
     }
     reload_warn(&daemon->setup->config, &setup->config);
-    struct sync_options options = sync_options(&setup->config);
-    struct actions actions = {.count = 0};
-    char error[SYNC_ERROR_MAX];
-    if (!node_configure(daemon->node, &options, clock_read(daemon->clock), &actions, error)) {
-        log_message(LOG_LEVEL_ERROR, "%s", error);
-    }
-    perform(daemon, &actions);
     control_configure(daemon->control, setup);
     log_open("chimed", setup->config.log.target == CONFIG_LOG_SYSLOG,
              (enum log_level)setup->config.log.level);
     setup_destroy(daemon->setup);
     daemon->setup = setup;
-    on_timer(&daemon->timer);
     log_message(LOG_LEVEL_NOTICE, "reload: %s is in force", daemon->path);
+    return true;
 }
 
 static void stop(struct daemon *daemon, int signal_number)
@@ -153,98 +125,49 @@ static void on_signal(uv_signal_t *handle, int signal_number)
     snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
              (unsigned long long)(uv_hrtime() / 1000));
     notify_send(state);
-    reload(daemon);
+    (void)reload(daemon);
     notify_send("READY=1");
 }
 
-/* Opens the sockets of all listen addresses, worker by worker: sockets[worker][address]. Returns
- * the number of addresses, 0 on failure. */
-static size_t open_sockets(struct daemon *daemon, unsigned workers,
-                           struct udp sockets[][WORKER_SOCKETS_MAX])
+static void on_steer(void *context, const struct action_steer *steer)
 {
-    const struct config_addresses *wanted = &daemon->setup->config.server.listen;
-    struct config_addresses *listening = &daemon->listening;
-    for (size_t i = 0; i < wanted->count; i++) {
-        char error[ERROR_MAX];
-        struct udp group[CONFIG_WORKERS_MAX];
-        enum listener_result result = listener_open(&wanted->items[i], workers, "[server] listen",
-                                                    group, error, sizeof(error));
-        if (result == LISTENER_FAILED) {
-            log_message(LOG_LEVEL_ERROR, "%s", error);
-            return 0;
-        }
-        if (result == LISTENER_SKIPPED) {
-            log_message(LOG_LEVEL_WARNING, "%s; going on without it", error);
-            continue;
-        }
-        for (unsigned j = 0; j < workers; j++) {
-            sockets[j][listening->count] = group[j];
-        }
-        listening->items[listening->count++] = wanted->items[i];
-    }
-    if (listening->count == 0) {
-        log_message(LOG_LEVEL_ERROR, "none of the addresses in [server] listen can be used");
-    }
-    return listening->count;
+    (void)context;
+    (void)steer;
 }
 
-static bool open_stations(struct daemon *daemon)
+static void on_kernel(void *context, const struct action_kernel *kernel)
 {
-    const struct config *config = &daemon->setup->config;
-    struct udp sockets[CONFIG_WORKERS_MAX][WORKER_SOCKETS_MAX];
-    unsigned workers = config->server.workers == CONFIG_WORKERS_AUTO
-                           ? uv_available_parallelism()
-                           : (unsigned)config->server.workers;
-    unsigned stations = workers > 0 ? workers : 1;
-    if (stations > CONFIG_WORKERS_MAX) {
-        stations = CONFIG_WORKERS_MAX;
-    }
-    size_t opened = open_sockets(daemon, stations, sockets);
-    if (opened == 0) {
-        return false;
-    }
-    daemon->station_count = stations;
-    struct server_options options = server_options(daemon, daemon->setup);
-    for (unsigned i = 0; i < stations; i++) {
-        char error[KEYRING_ERROR_MAX];
-        daemon->stations[i] = station_create(&options, sockets[i], opened, daemon->clock,
-                                             workers > 0 ? NULL : &daemon->loop, error);
-        if (daemon->stations[i] == NULL) {
-            daemon->station_count = i;
-            log_message(LOG_LEVEL_ERROR, "can't start to serve: %s", error);
-            return false;
-        }
-    }
-    return true;
+    (void)context;
+    (void)kernel;
 }
 
-static bool start_stations(struct daemon *daemon)
+static void on_save(void *context, const struct action_save *save)
 {
-    for (size_t i = 0; i < daemon->station_count; i++) {
-        int status = station_start(daemon->stations[i]);
-        if (status != 0) {
-            log_message(LOG_LEVEL_ERROR,
-                        "can't start worker %zu: %s; set workers = 0 in [server] to answer from "
-                        "one thread",
-                        i, strerror(-status));
-            return false;
-        }
-    }
-    return true;
+    (void)context;
+    (void)save;
 }
 
-static bool open_control(struct daemon *daemon)
+static void on_measured(void *context, const struct measurement *measurement)
 {
-    char error[CONTROL_ERROR_MAX];
-    struct control_view view = {.clock = daemon->clock,
-                                .state = node_claim(daemon->node),
-                                .stations = daemon->stations,
-                                .station_count = daemon->station_count};
-    daemon->control = control_create(&daemon->loop, daemon->setup, &view, error);
-    if (daemon->control == NULL) {
-        log_message(LOG_LEVEL_ERROR, "%s", error);
+    (void)context;
+    (void)measurement;
+}
+
+static void on_published(void *context)
+{
+    (void)context;
+}
+
+static const char *mode_name(enum config_control control)
+{
+    switch (control) {
+    case CONTROL_SYSTEM:
+        return "system";
+    case CONTROL_VIRTUAL:
+        return "virtual";
+    default:
+        return "shadow";
     }
-    return daemon->control != NULL;
 }
 
 static void choose_clock(struct daemon *daemon)
@@ -256,11 +179,11 @@ static void choose_clock(struct daemon *daemon)
     daemon->control_mode = control;
 }
 
-static const char *control_name(enum config_control control)
+static const char *control_text(enum config_control control)
 {
     switch (control) {
     case CONTROL_SYSTEM:
-        return "system (read only)";
+        return "system";
     case CONTROL_VIRTUAL:
         return "virtual (with a fault built in)";
     default:
@@ -268,24 +191,77 @@ static const char *control_name(enum config_control control)
     }
 }
 
+static bool open_control(struct daemon *daemon)
+{
+    char error[CONTROL_ERROR_MAX];
+    struct control_view view = {.clock = daemon->clock,
+                                .state = node_claim(daemon->node),
+                                .stations = daemon->serving.stations,
+                                .station_count = daemon->serving.station_count};
+    daemon->control = control_create(&daemon->loop, daemon->setup, &view, error);
+    if (daemon->control == NULL) {
+        log_message(LOG_LEVEL_ERROR, "%s", error);
+    }
+    return daemon->control != NULL;
+}
+
+static void on_command(void *context, const struct command *command, struct action_reply *reply)
+{
+    struct daemon *daemon = context;
+    driver_command(daemon->driver, command, reply);
+}
+
+static void on_reload(void *context, struct action_reply *reply)
+{
+    struct daemon *daemon = context;
+    reply->is_done = reload(daemon);
+    snprintf(reply->text, sizeof(reply->text), "%s",
+             reply->is_done ? "the configuration is in force"
+                            : "nothing was changed; the log of the daemon says why");
+}
+
+static bool open_operator(struct daemon *daemon)
+{
+    const struct config *config = &daemon->setup->config;
+    char error[OPERATOR_ERROR_MAX];
+    char path[CONFIG_PATH_MAX];
+    bool is_auto = config->control.socket_is_auto;
+    const char *configured = config->control.socket[0] != '\0' ? config->control.socket : "none";
+    if (!operator_path(is_auto ? "auto" : configured, path)) {
+        return true;
+    }
+    struct operator_options options = {.path = path,
+                                       .make_folder = is_auto,
+                                       .user = config->server.user,
+                                       .group = config->control.group};
+    struct operator_view view = {.clock = daemon->clock,
+                                 .node = daemon->node,
+                                 .stations = daemon->serving.stations,
+                                 .station_count = daemon->serving.station_count,
+                                 .listening = &daemon->serving.listening,
+                                 .control = mode_name(daemon->control_mode)};
+    struct operator_calls calls = {.context = daemon, .command = on_command, .reload = on_reload};
+    daemon->operator= operator_create(&daemon->loop, &options, &view, &calls, error);
+    if (daemon->operator== NULL) {
+        log_message(is_auto ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "%s", error);
+    }
+    return daemon->operator!= NULL || is_auto;
+}
+
 static void announce(const struct daemon *daemon)
 {
     const struct config *config = &daemon->setup->config;
-    char listening[STATUS_MAX] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < daemon->listening.count && used < sizeof(listening); i++) {
-        char text[ADDRESS_TEXT_MAX];
-        int size = snprintf(listening + used, sizeof(listening) - used, " %s",
-                            address_format_port(&daemon->listening.items[i], text));
-        used += size > 0 ? (size_t)size : 0;
-    }
+    size_t workers = daemon->serving.station_count;
+    char listening[STATUS_MAX];
+    serving_list(&daemon->serving, listening, sizeof(listening));
     log_message(LOG_LEVEL_NOTICE, "serving NTP on%s with %zu worker%s; clock: %s; precision 2^%d s",
-                listening, daemon->station_count, daemon->station_count == 1 ? "" : "s",
-                control_name(daemon->control_mode), node_claim(daemon->node)->precision);
+                listening, workers, workers == 1 ? "" : "s", control_text(daemon->control_mode),
+                daemon->precision);
     if (config->server.local_stratum > 0) {
-        log_message(LOG_LEVEL_NOTICE, "the local clock is served as stratum %u",
-                    config->server.local_stratum);
-    } else {
+        log_message(LOG_LEVEL_NOTICE, "the local clock is served as stratum %u%s",
+                    config->server.local_stratum,
+                    config->sources.count > 0 ? " while no source can be followed" : "");
+    } else if (config->sources.count == 0) {
         log_message(
             LOG_LEVEL_WARNING,
             "answers say \"unsynchronised\", clients will refuse them: no source is configured; "
@@ -314,8 +290,6 @@ static bool open_loop(struct daemon *daemon)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
-    (void)uv_timer_init(&daemon->loop, &daemon->timer);
-    daemon->timer.data = daemon;
     for (size_t i = 0; i < SIGNALS; i++) {
         (void)uv_signal_init(&daemon->loop, &daemon->signals[i]);
         daemon->signals[i].data = daemon;
@@ -324,31 +298,69 @@ static bool open_loop(struct daemon *daemon)
     return true;
 }
 
-static bool start(struct daemon *daemon)
+static bool make_node(struct daemon *daemon)
+{
+    struct source_options sources[SYNC_SOURCES_MAX];
+    char error[SYNC_ERROR_MAX];
+    daemon->precision = clock_precision();
+    struct sync_options options = sync_options(daemon, daemon->setup, sources);
+    daemon->node = node_create(&options, &daemon->random, clock_read(daemon->clock), error);
+    if (daemon->node == NULL) {
+        log_message(LOG_LEVEL_ERROR, "%s", error);
+    }
+    return daemon->node != NULL;
+}
+
+static bool make_driver(struct daemon *daemon)
+{
+    struct driver_options options = {.loop = &daemon->loop,
+                                     .clock = daemon->clock,
+                                     .stations = daemon->serving.stations,
+                                     .station_count = daemon->serving.station_count};
+    struct driver_calls calls = {.context = daemon,
+                                 .steer = on_steer,
+                                 .kernel = on_kernel,
+                                 .save = on_save,
+                                 .measured = on_measured,
+                                 .published = on_published};
+    daemon->driver = driver_create(&options, &calls);
+    if (daemon->driver == NULL) {
+        log_message(LOG_LEVEL_ERROR, "out of memory or of files");
+        return false;
+    }
+    driver_set_node(daemon->driver, daemon->node);
+    return true;
+}
+
+static bool make_clock(struct daemon *daemon)
 {
     const struct config *config = &daemon->setup->config;
     struct clock_fault fault = {.offset_ns = config->clock.virtual_offset_ns,
                                 .rate_ppm = config->clock.virtual_rate_ppm,
                                 .wander_ppb = config->clock.virtual_wander_ppb};
-    choose_clock(daemon);
     daemon->clock = clock_create(&fault, random_u64(&daemon->random));
     if (daemon->clock == NULL) {
         log_message(LOG_LEVEL_ERROR, "out of memory");
+    }
+    return daemon->clock != NULL;
+}
+
+static bool start(struct daemon *daemon)
+{
+    choose_clock(daemon);
+    if (!make_clock(daemon)) {
         return false;
     }
-    struct sync_options options = sync_options(config);
-    char error[SYNC_ERROR_MAX];
-    daemon->node = node_create(&options, &daemon->random, clock_read(daemon->clock), error);
-    if (daemon->node == NULL) {
-        log_message(LOG_LEVEL_ERROR, "%s", error);
-        return false;
-    }
-    if (!open_stations(daemon) || !open_control(daemon)) {
+    struct serving_context serving = {
+        .loop = &daemon->loop, .clock = daemon->clock, .random = &daemon->random};
+    if (!make_node(daemon) || !serving_open(&daemon->serving, daemon->setup, &serving) ||
+        !make_driver(daemon) || !open_control(daemon) || !open_operator(daemon)) {
         return false;
     }
     drop_privileges(daemon);
-    on_timer(&daemon->timer); /* the first answer says what is so */
-    if (!start_stations(daemon)) {
+    struct event event = {.kind = EVENT_TIMER};
+    driver_feed(daemon->driver, &event); /* the first answer says what is so */
+    if (!serving_start(&daemon->serving)) {
         return false;
     }
     announce(daemon);
@@ -358,10 +370,9 @@ static bool start(struct daemon *daemon)
 static void finish(struct daemon *daemon)
 {
     control_destroy(daemon->control);
-    for (size_t i = 0; i < daemon->station_count; i++) {
-        station_destroy(daemon->stations[i]);
-    }
-    uv_close((uv_handle_t *)&daemon->timer, NULL);
+    operator_destroy(daemon->operator);
+    driver_destroy(daemon->driver);
+    serving_close(&daemon->serving);
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_close((uv_handle_t *)&daemon->signals[i], NULL);
     }
@@ -386,6 +397,7 @@ int daemon_run(struct setup *setup, const char *path)
     if (open_loop(daemon)) {
         if (start(daemon)) {
             uv_run(&daemon->loop, UV_RUN_DEFAULT);
+            driver_stop(daemon->driver);
             status = EXIT_SUCCESS;
         }
         finish(daemon);

@@ -9,15 +9,44 @@ struct station {
     size_t count;
     struct server_reply replies[SERVER_BATCH_MAX];
     struct worker_reply outgoing[SERVER_BATCH_MAX];
+    /* While associations share the sockets. */
+    struct handover *handover;
+    bool takes_groups;
+    struct handover_list shared;
+    struct datagram kept[SERVER_BATCH_MAX]; /* of a batch of which some were handed over */
+    uint32_t origins[SERVER_BATCH_MAX];     /* where they stood in it */
 };
 
 static_assert(SERVER_BATCH_MAX >= UDP_BATCH_MAX, "a worker hands over whole batches");
+
+/* Hands over what is an association's, and answers the rest. */
+static size_t answer_shared(struct station *station, const struct datagram *datagrams, size_t count,
+                            struct reading now)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t association = handover_find(&station->shared, &datagrams[i]);
+        if (association == 0) {
+            station->kept[kept] = datagrams[i];
+            station->origins[kept++] = (uint32_t)i;
+        } else if (!datagrams[i].to_group || station->takes_groups) {
+            handover_put(station->handover, association, &datagrams[i]);
+        }
+    }
+    size_t replies = server_answer(station->server, station->kept, kept, now, station->replies);
+    for (size_t i = 0; i < replies; i++) {
+        station->replies[i].request = station->origins[station->replies[i].request];
+    }
+    return replies;
+}
 
 static size_t on_answer(void *context, const struct datagram *datagrams, size_t count,
                         struct reading now)
 {
     struct station *station = context;
-    station->count = server_answer(station->server, datagrams, count, now, station->replies);
+    station->count = station->shared.count > 0
+                         ? answer_shared(station, datagrams, count, now)
+                         : server_answer(station->server, datagrams, count, now, station->replies);
     return station->count;
 }
 
@@ -39,7 +68,9 @@ static void on_seal(void *context, struct reading now, int64_t gap_ns,
 static void on_sent(void *context, const struct sent *sent)
 {
     struct station *station = context;
-    server_sent(station->server, sent);
+    if (station->shared.count == 0 || !handover_put_sent(station->handover, sent)) {
+        server_sent(station->server, sent);
+    }
 }
 
 struct station *station_create(const struct server_options *options, struct udp *sockets,
@@ -97,6 +128,21 @@ bool station_configure(struct station *station, const struct server_options *opt
     bool ok = server_configure(station->server, options, error);
     worker_unlock(station->worker);
     return ok;
+}
+
+void station_share(struct station *station, struct handover *handover,
+                   const struct handover_list *list, bool takes_groups)
+{
+    worker_lock(station->worker);
+    station->handover = handover;
+    station->shared = *list;
+    station->takes_groups = takes_groups;
+    worker_unlock(station->worker);
+}
+
+const struct udp *station_sockets(const struct station *station, size_t *count)
+{
+    return worker_sockets(station->worker, count);
 }
 
 static void add_counters(struct server_counters *sum, const struct server_counters *counters)

@@ -3,6 +3,7 @@
 #ifndef SERVER_STATION_H
 #define SERVER_STATION_H
 #include "common/host/worker.h"
+#include "server/handover.h"
 #include "server/server.h"
 
 struct station;
@@ -20,6 +21,13 @@ void station_destroy(struct station *station);
 void station_publish(struct station *station, const struct sync_state *state);
 bool station_configure(struct station *station, const struct server_options *options,
                        char error[KEYRING_ERROR_MAX]) MUST_CHECK;
+/* What associations share with the server: their datagrams go to handover instead of being
+ * answered, and so do the stamps of what they sent. Copied; an empty list ends it. takes_groups:
+ * also what went to a group, which all workers' sockets hear; so only one of them takes it. */
+void station_share(struct station *station, struct handover *handover,
+                   const struct handover_list *list, bool takes_groups);
+/* As worker_sockets(). */
+const struct udp *station_sockets(const struct station *station, size_t *count);
 /* Adds this station's counts to *sum. */
 void station_add_counters(struct station *station, struct server_counters *sum);
 /* Clients held, and the indices by which they can be listed. */

@@ -327,3 +327,9 @@ void worker_unlock(struct worker *worker)
 {
     uv_mutex_unlock(&worker->lock);
 }
+
+const struct udp *worker_sockets(const struct worker *worker, size_t *count)
+{
+    *count = worker->count;
+    return worker->sockets;
+}

@@ -43,4 +43,7 @@ void worker_destroy(struct worker *worker);
  * thread. Held shortly: clients wait. */
 void worker_lock(struct worker *worker);
 void worker_unlock(struct worker *worker);
+/* Its sockets; they live as long as the worker. Sending through them is safe in any thread; reading
+ * is the worker's. */
+const struct udp *worker_sockets(const struct worker *worker, size_t *count);
 #endif
