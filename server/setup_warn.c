@@ -120,15 +120,18 @@ static void warn_of_log(const char *path, const char *what, const struct setup *
 
 static void warn_of_leaps(const struct setup *setup, const char *name)
 {
+    const struct config *config = &setup->config;
+    /* Who follows nobody needs no list, unless asked for. */
+    bool matters = config->sources.count > 0 || config->clock.leap_list_line > 0;
     time_t expires = (time_t)(setup->leaps.expires.ns / NS_PER_S);
     struct tm day;
     char text[DAY_MAX];
-    if (setup->leaps.count > 0 && expires < time(NULL) && gmtime_r(&expires, &day) != NULL &&
-        strftime(text, sizeof(text), "%Y-%m-%d", &day) > 0) {
-        warn((struct place){.name = name, .line = setup->config.clock.leap_list_line},
+    if (matters && setup->leaps.count > 0 && expires < time(NULL) &&
+        gmtime_r(&expires, &day) != NULL && strftime(text, sizeof(text), "%Y-%m-%d", &day) > 0) {
+        warn((struct place){.name = name, .line = config->clock.leap_list_line},
              "the list of leap seconds '%s' expired on %s: those that come are known from the "
              "sources only; get a new one (package tzdata)",
-             setup->config.clock.leap_list, text);
+             config->clock.leap_list, text);
     }
 }
 

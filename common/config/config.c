@@ -154,6 +154,7 @@ static bool open_section(struct config_reading *reading, char *text)
         return !has_blank;
     }
     config_complain_section(reading, text);
+    reading->skipped_source = true; /* it may have been meant for one */
     return false;
 }
 

@@ -115,6 +115,50 @@ void config_complain_section(struct config_reading *reading, const char *name)
     }
 }
 
+/* Whose other daemons' configuration one knows by heart: their names, and ours. */
+static const struct config_key *find_foreign(const char *name,
+                                             const struct config_section **section)
+{
+    static const struct {
+        const char *name;
+        const struct config_section *section;
+        const char *ours;
+    } foreign[] = {
+        {"bindaddress", &config_section_server, "listen"},
+        {"bindcmdaddress", &config_section_control, "chronyc"},
+        {"cmdallow", &config_section_control, "chronyc-allow"},
+        {"driftfile", &config_section_clock, "state-dir"},
+        {"dumpdir", &config_section_clock, "state-dir"},
+        {"host", &config_section_source, "address"},
+        {"hwtimestamp", &config_section_clock, "hardware-timestamps"},
+        {"keyfile", &config_section_keys, "file"},
+        {"keys", &config_section_keys, "file"},
+        {"leapfile", &config_section_clock, "leap-list"},
+        {"leapsectz", &config_section_clock, "leap-list"},
+        {"leapseclist", &config_section_clock, "leap-list"},
+        {"leapsecmode", &config_section_clock, "leap"},
+        {"local", &config_section_server, "local-stratum"},
+        {"makestep", &config_section_clock, "step"},
+        {"maxchange", &config_section_clock, "panic"},
+        {"maxpoll", &config_section_source, "poll"},
+        {"maxslewrate", &config_section_clock, "slew-max"},
+        {"maxsources", &config_section_source, "pool-size"},
+        {"minpoll", &config_section_source, "poll"},
+        {"ratelimit", &config_section_server, "rate-limit"},
+        {"restrict", &config_section_server, "deny"},
+        {"smoothtime", &config_section_clock, "leap"},
+        {"tos", &config_section_selection, "min-sources"},
+        {"xleave", &config_section_source, "interleaved"},
+    };
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        if (strcmp(foreign[i].name, name) == 0) {
+            *section = foreign[i].section;
+            return config_key_find(*section, foreign[i].ours);
+        }
+    }
+    return NULL;
+}
+
 /* A section that has the key, but for the one that is being read. */
 static const struct config_section *find_elsewhere(const struct config_reading *reading,
                                                    const char *name)
@@ -152,7 +196,12 @@ void config_complain_key(struct config_reading *reading, const char *name)
         }
     }
     config_section_shown(section, reading->draft.source, where);
-    if (nearest != NULL) {
+    const struct config_section *home = NULL;
+    const struct config_key *foreign = find_foreign(name, &home);
+    if (foreign != NULL) {
+        config_complain(reading, reading->line, "%s %s: unknown key; chimed has '%s' in [%s%s]",
+                        where, name, foreign->name, home->name, home->has_name ? " NAME" : "");
+    } else if (nearest != NULL) {
         config_complain(reading, reading->line, "%s %s: unknown key; did you mean '%s'?", where,
                         name, nearest->name);
     } else if (elsewhere != NULL) {

@@ -60,11 +60,11 @@ struct config_reading {
     const char *name;
     const char *at; /* the next line */
     unsigned long line;
-    unsigned long handled_line;           /* the last line that inih found a key in */
-    bool wants_key;                       /* the current line must hold a key */
-    bool skips_section;                   /* the section was complained about */
-    bool skips_keys;                      /* the [keys] file was complained about */
-    bool skipped_source;                  /* so was a source's: sums over all sources say nothing */
+    unsigned long handled_line; /* the last line that inih found a key in */
+    bool wants_key;             /* the current line must hold a key */
+    bool skips_section;         /* the section was complained about */
+    bool skips_keys;            /* the [keys] file was complained about */
+    bool skipped_source;        /* one may be missing: sums over all sources say nothing */
     const struct config_section *section; /* NULL before the first */
     struct config_seen *seen;             /* its keys, in the order of the table */
     struct config_seen seen_plain[CONFIG_SECTIONS][CONFIG_KEYS_MAX];

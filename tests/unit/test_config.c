@@ -211,13 +211,14 @@ static void embedded_default_is_good(void)
     CU_ASSERT_TRUE(listens(&config.control.chronyc, 0, "127.0.0.1:11323"));
     CU_ASSERT_TRUE(listens(&config.control.chronyc, 1, "[::1]:11323"));
     /* Taken out of their comments, the examples in it are good as well. */
-    static char text[8192];
+    static char text[16384];
     char *out = text;
     const char *control = "control = shadow";
     for (const char *at = config_default_text(); *at != '\0';) {
         size_t size = strcspn(at, "\n") + 1;
-        bool is_example = strncmp(at, "# ", 2) == 0 && memchr(at, '=', size) != NULL &&
-                          memchr(at, ',', size) == NULL;
+        bool is_example = strncmp(at, "# [", 3) == 0 ||
+                          (strncmp(at, "# ", 2) == 0 && memchr(at, '=', size) != NULL &&
+                           memchr(at, ',', size) == NULL);
         CU_ASSERT_TRUE_FATAL((size_t)(out - text) + size < sizeof text);
         if (strncmp(at, control, strlen(control)) == 0) {
             out += sprintf(out, "control = virtual\n");
@@ -237,6 +238,33 @@ static void embedded_default_is_good(void)
     CU_ASSERT_EQUAL(config.clock.virtual_offset_ns, 0);
     CU_ASSERT_EQUAL(config.server.access.count, 3);
     CU_ASSERT_EQUAL(config.control.chronyc_access.count, 1);
+    CU_ASSERT_EQUAL(config.sources.count, 1);
+    /* And but for these they are the defaults. */
+    static struct config spoken;
+    spoken = config;
+    spoken.server.access.items = NULL;
+    spoken.control.chronyc_access.items = NULL;
+    accept("[source example]\naddress = pool.ntp.org\nkind = pool\n");
+    const struct config_source *source = &config.sources.items[0];
+    config.sources.items[0].key_id = 1;
+    config.sources.items[0].local = spoken.sources.items[0].local;
+    snprintf(config.sources.items[0].device, sizeof source->device, "eth0");
+    config.sources.items[0].line = spoken.sources.items[0].line;
+    config.sources.items[0].key_line = spoken.sources.items[0].key_line;
+    CU_ASSERT_EQUAL(memcmp(source, &spoken.sources.items[0], sizeof *source), 0);
+    CU_ASSERT_EQUAL(memcmp(&config.selection, &spoken.selection, sizeof config.selection), 0);
+    CU_ASSERT_EQUAL(config.clock.step_ns, spoken.clock.step_ns);
+    CU_ASSERT_EQUAL(config.clock.step_updates, spoken.clock.step_updates);
+    CU_ASSERT_EQUAL(config.clock.panic_ns, spoken.clock.panic_ns);
+    CU_ASSERT_EQUAL(config.clock.slew_max_ppm, spoken.clock.slew_max_ppm);
+    CU_ASSERT_EQUAL(config.clock.drift_class, spoken.clock.drift_class);
+    CU_ASSERT_EQUAL(config.clock.drift_start_ppm, spoken.clock.drift_start_ppm);
+    CU_ASSERT_EQUAL(config.clock.leap, spoken.clock.leap);
+    CU_ASSERT_EQUAL(config.clock.leap_window_ns, spoken.clock.leap_window_ns);
+    CU_ASSERT_STRING_EQUAL(config.clock.leap_list, spoken.clock.leap_list);
+    CU_ASSERT_EQUAL(config.clock.hardware_timestamps, spoken.clock.hardware_timestamps);
+    CU_ASSERT_EQUAL(config.control.socket_is_auto, spoken.control.socket_is_auto);
+    CU_ASSERT_EQUAL(config.server.is_orphan, spoken.server.is_orphan);
 }
 
 static void lists_accumulate(void)
