@@ -10,7 +10,7 @@ static void begin(struct json *json, char *out, size_t room)
     assert(room >= 512);
     json_init(json, out, room);
     json_open_object(json, NULL);
-    json_integer(json, "version", COMMAND_ANSWER_VERSION);
+    json_put_integer(json, "version", COMMAND_ANSWER_VERSION);
 }
 
 static size_t end(struct json *json)
@@ -27,15 +27,15 @@ static size_t end(struct json *json)
 
 static void write_positive(struct json *json, const char *key, uint64_t value)
 {
-    json_integer(json, key, value > INT64_MAX ? INT64_MAX : (int64_t)value);
+    json_put_integer(json, key, value > INT64_MAX ? INT64_MAX : (int64_t)value);
 }
 
 static void write_time(struct json *json, const char *key, struct wall time)
 {
     if (time.ns == 0) {
-        json_null(json, key);
+        json_put_null(json, key);
     } else {
-        json_integer(json, key, time.ns);
+        json_put_integer(json, key, time.ns);
     }
 }
 
@@ -54,13 +54,13 @@ static void write_claim(struct json *json, const struct status *status)
     char reference[REFID_TEXT_MAX];
     snprintf(digits, sizeof(digits), "%08X", (unsigned)state->refid);
     refid_format(state->refid, state->stratum, reference);
-    json_string(json, "leap", command_leap_name(state->leap));
-    json_integer(json, "stratum", state->stratum);
-    json_string(json, "refid", is_good ? digits : NULL);
-    json_string(json, "reference", is_good ? reference : NULL);
-    json_integer(json, "root_delay_ns", state->root_delay_ns);
-    json_integer(json, "root_dispersion_ns", sync_state_dispersion_ns(state, status->now.mono));
-    json_integer(json, "precision_log2_s", state->precision);
+    json_put_string(json, "leap", command_leap_name(state->leap));
+    json_put_integer(json, "stratum", state->stratum);
+    json_put_string(json, "refid", is_good ? digits : NULL);
+    json_put_string(json, "reference", is_good ? reference : NULL);
+    json_put_integer(json, "root_delay_ns", state->root_delay_ns);
+    json_put_integer(json, "root_dispersion_ns", sync_state_dispersion_ns(state, status->now.mono));
+    json_put_integer(json, "precision_log2_s", state->precision);
     write_time(json, "reference_time_ns", state->reference);
 }
 
@@ -68,44 +68,44 @@ static void write_clock(struct json *json, const struct command_facts *facts)
 {
     const struct status *status = &facts->status;
     json_open_object(json, "clock");
-    json_string(json, "control", facts->control);
-    json_boolean(json, "shadow", status->is_shadow);
-    json_boolean(json, "steering", status->is_steering);
-    json_number(json, "frequency_ppm", status->frequency_ppm);
-    json_integer(json, "steps", status->steps);
-    json_integer(json, "last_step_ns", status->last_step_ns);
+    json_put_string(json, "control", facts->control);
+    json_put_boolean(json, "shadow", status->is_shadow);
+    json_put_boolean(json, "steering", status->is_steering);
+    json_put_number(json, "frequency_ppm", status->frequency_ppm);
+    json_put_integer(json, "steps", status->steps);
+    json_put_integer(json, "last_step_ns", status->last_step_ns);
     write_time(json, "last_step_at_ns", status->last_step);
-    json_string(json, "leap", command_leap_name(status->leap));
+    json_put_string(json, "leap", command_leap_name(status->leap));
     if (status->tai_offset_s != 0) {
-        json_integer(json, "tai_offset_s", status->tai_offset_s);
+        json_put_integer(json, "tai_offset_s", status->tai_offset_s);
     } else {
-        json_null(json, "tai_offset_s");
+        json_put_null(json, "tai_offset_s");
     }
-    json_integer(json, "smear_ns", status->smear_ns);
+    json_put_integer(json, "smear_ns", status->smear_ns);
     json_close_object(json);
 }
 
 static void write_interval(struct json *json, const struct status *status)
 {
     if (!status->has_interval) {
-        json_null(json, "interval");
+        json_put_null(json, "interval");
         return;
     }
     json_open_object(json, "interval");
-    json_integer(json, "earliest_ns", status->interval.earliest_ns);
-    json_integer(json, "latest_ns", status->interval.latest_ns);
+    json_put_integer(json, "earliest_ns", status->interval.earliest_ns);
+    json_put_integer(json, "latest_ns", status->interval.latest_ns);
     json_close_object(json);
 }
 
 static void write_assumptions(struct json *json, const struct status *status)
 {
     json_open_object(json, "epoch");
-    json_integer(json, "number", status->epoch);
-    json_string(json, "reason", status->epoch_reason[0] != '\0' ? status->epoch_reason : NULL);
+    json_put_integer(json, "number", status->epoch);
+    json_put_string(json, "reason", status->epoch_reason[0] != '\0' ? status->epoch_reason : NULL);
     json_close_object(json);
     json_open_object(json, "assumptions");
-    json_string(json, "drift_class", status->drift_class);
-    json_number(json, "drift_ppm", status->drift_ppm);
+    json_put_string(json, "drift_class", status->drift_class);
+    json_put_number(json, "drift_ppm", status->drift_ppm);
     write_positive(json, "sources", status->sources);
     write_positive(json, "faults", status->faults);
     write_positive(json, "needed", status->needed);
@@ -116,40 +116,40 @@ static void write_assumptions(struct json *json, const struct status *status)
 static void write_estimate(struct json *json, const struct status *status)
 {
     if (!status->has_estimate) {
-        json_null(json, "estimate");
+        json_put_null(json, "estimate");
         return;
     }
     json_open_object(json, "estimate");
-    json_number(json, "offset_ns", status->offset_ns);
-    json_number(json, "offset_sd_ns", status->offset_sd_ns);
-    json_number(json, "rate_ppm", status->rate_ppm);
-    json_number(json, "rate_sd_ppm", status->rate_sd_ppm);
-    json_number(json, "residual_ppm", status->residual_ppm);
+    json_put_number(json, "offset_ns", status->offset_ns);
+    json_put_number(json, "offset_sd_ns", status->offset_sd_ns);
+    json_put_number(json, "rate_ppm", status->rate_ppm);
+    json_put_number(json, "rate_sd_ppm", status->rate_sd_ppm);
+    json_put_number(json, "residual_ppm", status->residual_ppm);
     json_close_object(json);
 }
 
 static void write_updates(struct json *json, const struct status *status)
 {
     if (status->last_update.ns == 0) {
-        json_null(json, "updates");
+        json_put_null(json, "updates");
         return;
     }
     json_open_object(json, "updates");
-    json_integer(json, "age_ns", status->now.mono.ns - status->last_update.ns);
-    json_integer(json, "interval_ns", status->update_interval_ns);
-    json_integer(json, "last_offset_ns", status->last_offset_ns);
-    json_number(json, "rms_offset_ns", status->rms_offset_ns);
+    json_put_integer(json, "age_ns", status->now.mono.ns - status->last_update.ns);
+    json_put_integer(json, "interval_ns", status->update_interval_ns);
+    json_put_integer(json, "last_offset_ns", status->last_offset_ns);
+    json_put_number(json, "rms_offset_ns", status->rms_offset_ns);
     json_close_object(json);
 }
 
 static void write_activity(struct json *json, const struct status *status)
 {
     json_open_object(json, "activity");
-    json_integer(json, "online", status->online);
-    json_integer(json, "offline", status->offline);
-    json_integer(json, "bursting_online", status->bursting_online);
-    json_integer(json, "bursting_offline", status->bursting_offline);
-    json_integer(json, "unresolved", status->unresolved);
+    json_put_integer(json, "online", status->online);
+    json_put_integer(json, "offline", status->offline);
+    json_put_integer(json, "bursting_online", status->bursting_online);
+    json_put_integer(json, "bursting_offline", status->bursting_offline);
+    json_put_integer(json, "unresolved", status->unresolved);
     json_close_object(json);
 }
 
@@ -160,7 +160,7 @@ static void write_server(struct json *json, const struct command_facts *facts)
     json_open_array(json, "listening");
     for (size_t i = 0; i < facts->listening_count; i++) {
         char text[ADDRESS_TEXT_MAX];
-        json_string(json, NULL, address_format_port(&facts->listening[i], text));
+        json_put_string(json, NULL, address_format_port(&facts->listening[i], text));
     }
     json_close_array(json);
     write_positive(json, "received", counters->received);
@@ -182,13 +182,13 @@ static void write_server(struct json *json, const struct command_facts *facts)
 static void write_status(struct json *json, const struct command_facts *facts)
 {
     const struct status *status = &facts->status;
-    json_string(json, "program", "chimed");
-    json_string(json, "program_version", facts->program_version);
-    json_integer(json, "uptime_ns", facts->uptime_ns);
-    json_integer(json, "now_ns", status->now.wall.ns);
-    json_string(json, "condition", sync_condition_name(status->condition));
-    json_string(json, "reason", status->reason);
-    json_string(json, "selected", status->selected[0] != '\0' ? status->selected : NULL);
+    json_put_string(json, "program", "chimed");
+    json_put_string(json, "program_version", facts->program_version);
+    json_put_integer(json, "uptime_ns", facts->uptime_ns);
+    json_put_integer(json, "now_ns", status->now.wall.ns);
+    json_put_string(json, "condition", sync_condition_name(status->condition));
+    json_put_string(json, "reason", status->reason);
+    json_put_string(json, "selected", status->selected[0] != '\0' ? status->selected : NULL);
     json_open_object(json, "claim");
     write_claim(json, status);
     json_close_object(json);
@@ -205,11 +205,11 @@ static void write_status(struct json *json, const struct command_facts *facts)
 static void write_tracking(struct json *json, const struct command_facts *facts)
 {
     const struct status *status = &facts->status;
-    json_integer(json, "now_ns", status->now.wall.ns);
-    json_string(json, "condition", sync_condition_name(status->condition));
-    json_string(json, "selected", status->selected[0] != '\0' ? status->selected : NULL);
+    json_put_integer(json, "now_ns", status->now.wall.ns);
+    json_put_string(json, "condition", sync_condition_name(status->condition));
+    json_put_string(json, "selected", status->selected[0] != '\0' ? status->selected : NULL);
     write_claim(json, status);
-    json_number(json, "frequency_ppm", status->frequency_ppm);
+    json_put_number(json, "frequency_ppm", status->frequency_ppm);
     write_interval(json, status);
     write_estimate(json, status);
     write_updates(json, status);
@@ -217,7 +217,7 @@ static void write_tracking(struct json *json, const struct command_facts *facts)
 
 static void write_sources(struct json *json, const struct command_facts *facts)
 {
-    json_integer(json, "now_ns", facts->status.now.wall.ns);
+    json_put_integer(json, "now_ns", facts->status.now.wall.ns);
     json_open_array(json, "sources");
     for (size_t i = 0; i < facts->source_count; i++) {
         command_source_write(json, &facts->sources[i], facts->status.now.mono);
@@ -227,12 +227,12 @@ static void write_sources(struct json *json, const struct command_facts *facts)
 
 static void write_version(struct json *json, const struct command_facts *facts)
 {
-    json_string(json, "program", "chimed");
-    json_string(json, "program_version", facts->program_version);
-    json_boolean(json, "may_change", facts->may_change);
+    json_put_string(json, "program", "chimed");
+    json_put_string(json, "program_version", facts->program_version);
+    json_put_boolean(json, "may_change", facts->may_change);
     json_open_array(json, "requests");
     for (size_t i = 0; command_request_word(i) != NULL; i++) {
-        json_string(json, NULL, command_request_word(i));
+        json_put_string(json, NULL, command_request_word(i));
     }
     json_close_array(json);
 }
@@ -252,7 +252,7 @@ size_t command_answer(enum command_request_kind kind, const struct command_facts
     assert((unsigned)kind < REQUEST_KINDS && answers[kind].name != NULL);
     struct json json;
     begin(&json, out, room);
-    json_string(&json, "answer", answers[kind].name);
+    json_put_string(&json, "answer", answers[kind].name);
     answers[kind].write(&json, facts);
     return end(&json);
 }
@@ -262,9 +262,9 @@ size_t command_answer_done(const struct command_request *request, const struct a
 {
     struct json json;
     begin(&json, out, room);
-    json_string(&json, "answer", request->word);
-    json_boolean(&json, "done", reply->is_done);
-    json_string(&json, "text", reply->text);
+    json_put_string(&json, "answer", request->word);
+    json_put_boolean(&json, "done", reply->is_done);
+    json_put_string(&json, "text", reply->text);
     return end(&json);
 }
 
@@ -272,6 +272,6 @@ size_t command_answer_error(const char *sentence, char *out, size_t room)
 {
     struct json json;
     begin(&json, out, room);
-    json_string(&json, "error", sentence);
+    json_put_string(&json, "error", sentence);
     return end(&json);
 }

@@ -14,4 +14,15 @@ enum command_exit {
 int command_query(int argc, char **argv);
 int command_sync(int argc, char **argv);
 int command_keygen(int argc, char **argv);
+/* Of the running daemon. */
+int command_status(int argc, char **argv);
+int command_sources(int argc, char **argv);
+int command_tracking(int argc, char **argv);
+int command_accept(int argc, char **argv);
+int command_step(int argc, char **argv);
+int command_burst(int argc, char **argv);
+int command_online(int argc, char **argv);
+int command_offline(int argc, char **argv);
+int command_refresh(int argc, char **argv);
+int command_reload(int argc, char **argv);
 #endif

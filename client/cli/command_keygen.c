@@ -145,12 +145,12 @@ static void print_json(const struct request *request, const char *error)
     struct json json;
     json_init(&json, out, sizeof(out));
     json_open_object(&json, NULL);
-    json_string(&json, "type", key_type_name(request->type));
-    json_integer(&json, "first_id", request->id);
-    json_integer(&json, "count", request->count);
-    json_integer(&json, "secret_octets", (int64_t)secret_size(request->type));
-    json_boolean(&json, "ok", error == NULL);
-    json_string(&json, "error", error);
+    json_put_string(&json, "type", key_type_name(request->type));
+    json_put_integer(&json, "first_id", request->id);
+    json_put_integer(&json, "count", request->count);
+    json_put_integer(&json, "secret_octets", (int64_t)secret_size(request->type));
+    json_put_boolean(&json, "ok", error == NULL);
+    json_put_string(&json, "error", error);
     json_close_object(&json);
     if (json_finish(&json)) {
         puts(out);

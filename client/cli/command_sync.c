@@ -56,18 +56,18 @@ static void write_action(struct json *json, const void *context)
 {
     const struct correction *correction = context;
     json_open_object(json, "action");
-    json_string(json, "kind",
-                !correction->is_wanted ? "none"
-                : correction->is_step  ? "step"
-                                       : "slew");
+    json_put_string(json, "kind",
+                    !correction->is_wanted ? "none"
+                    : correction->is_step  ? "step"
+                                           : "slew");
     if (correction->is_wanted) {
-        json_integer(json, "offset_ns", correction->offset_ns);
+        json_put_integer(json, "offset_ns", correction->offset_ns);
     } else {
-        json_null(json, "offset_ns");
+        json_put_null(json, "offset_ns");
     }
-    json_boolean(json, "dry_run", correction->is_dry);
-    json_boolean(json, "done", correction->is_done);
-    json_string(json, "error", correction->error[0] != '\0' ? correction->error : NULL);
+    json_put_boolean(json, "dry_run", correction->is_dry);
+    json_put_boolean(json, "done", correction->is_done);
+    json_put_string(json, "error", correction->error[0] != '\0' ? correction->error : NULL);
     json_close_object(json);
 }
 

@@ -18,6 +18,16 @@ static const struct subcommand {
     {"query", command_query, "ask NTP servers how far our clock is from theirs"},
     {"sync", command_sync, "set this machine's clock once, if a majority of servers agrees"},
     {"keygen", command_keygen, "write a file of symmetric keys"},
+    {"status", command_status, "the running chimed: its state, offset, interval, clock"},
+    {"sources", command_sources, "whom it asks, what they say, and why some are not used"},
+    {"tracking", command_tracking, "how it follows them, as users of chronyc know it"},
+    {"accept", command_accept, "end a panic: believe the sources"},
+    {"step", command_step, "correct what is left of the offset by a step"},
+    {"burst", command_burst, "ask the sources quickly, a few times"},
+    {"online", command_online, "ask a source again"},
+    {"offline", command_offline, "ask a source no more"},
+    {"refresh", command_refresh, "look up the sources' names anew"},
+    {"reload", command_reload, "read the configuration anew"},
 };
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
 

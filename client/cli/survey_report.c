@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/cli/survey_report.h"
+#include "client/cli/paint.h"
 #include "common/base/quantity.h"
 #include "common/host/resolver.h"
 #include "ntpwire/refid.h"
@@ -9,24 +10,6 @@
 
 #define NAME_WIDTH_MIN 6
 #define NAME_WIDTH_MAX 44
-
-struct paint {
-    const char *good;
-    const char *bad;
-    const char *strong;
-    const char *end;
-};
-
-static struct paint choose_paint(void)
-{
-    static const struct paint none = {"", "", "", ""};
-    static const struct paint colours = {"\033[32m", "\033[31m", "\033[1m", "\033[0m"};
-    const char *refused = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
-    bool is_plain = (refused != NULL && refused[0] != '\0') || terminal == NULL ||
-                    strcmp(terminal, "dumb") == 0;
-    return is_plain || uv_guess_handle(1) != UV_TTY ? none : colours;
-}
 
 const char *survey_report_direction(int64_t offset_ns)
 {
@@ -265,7 +248,7 @@ static void print_agreement(const struct survey_result *results, size_t count,
 void survey_report_print(const struct survey_result *results, size_t count,
                          const struct selection *selection)
 {
-    struct paint paint = choose_paint();
+    struct paint paint = paint_choose();
     if (count > 1) {
         print_table(results, count, selection, &paint);
         print_repeats(results, count);

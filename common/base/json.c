@@ -127,7 +127,7 @@ void json_close_array(struct json *json)
     close_value(json, "]");
 }
 
-void json_string(struct json *json, const char *key, const char *value)
+void json_put_string(struct json *json, const char *key, const char *value)
 {
     begin_value(json, key);
     if (value == NULL) {
@@ -137,7 +137,7 @@ void json_string(struct json *json, const char *key, const char *value)
     }
 }
 
-void json_integer(struct json *json, const char *key, int64_t value)
+void json_put_integer(struct json *json, const char *key, int64_t value)
 {
     char text[32];
     snprintf(text, sizeof text, "%lld", (long long)value);
@@ -145,10 +145,10 @@ void json_integer(struct json *json, const char *key, int64_t value)
     put_text(json, text);
 }
 
-void json_number(struct json *json, const char *key, double value)
+void json_put_number(struct json *json, const char *key, double value)
 {
     if (!isfinite(value)) {
-        json_null(json, key);
+        json_put_null(json, key);
         return;
     }
     /* The shortest of the texts that read back as the same number. */
@@ -163,13 +163,13 @@ void json_number(struct json *json, const char *key, double value)
     put_text(json, text);
 }
 
-void json_boolean(struct json *json, const char *key, bool value)
+void json_put_boolean(struct json *json, const char *key, bool value)
 {
     begin_value(json, key);
     put_text(json, value ? "true" : "false");
 }
 
-void json_null(struct json *json, const char *key)
+void json_put_null(struct json *json, const char *key)
 {
     begin_value(json, key);
     put_text(json, "null");

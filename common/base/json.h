@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* json.h - writes JSON into a caller's buffer. It places commas, escapes strings and remembers
- * overflow; it checks nothing else. Numbers that are not finite become null. */
+ * overflow; it checks nothing else. Numbers that are not finite become null. No name here is one of
+ * jansson's, which a program may use for reading. */
 #ifndef COMMON_BASE_JSON_H
 #define COMMON_BASE_JSON_H
 #include <stdbool.h>
@@ -21,11 +22,11 @@ void json_open_object(struct json *json, const char *key);
 void json_close_object(struct json *json);
 void json_open_array(struct json *json, const char *key);
 void json_close_array(struct json *json);
-void json_string(struct json *json, const char *key, const char *value); /* NULL becomes null */
-void json_integer(struct json *json, const char *key, int64_t value);
-void json_number(struct json *json, const char *key, double value);
-void json_boolean(struct json *json, const char *key, bool value);
-void json_null(struct json *json, const char *key);
+void json_put_string(struct json *json, const char *key, const char *value); /* NULL becomes null */
+void json_put_integer(struct json *json, const char *key, int64_t value);
+void json_put_number(struct json *json, const char *key, double value);
+void json_put_boolean(struct json *json, const char *key, bool value);
+void json_put_null(struct json *json, const char *key);
 /* Terminates. False if the text did not fit; what is there is then not JSON. */
 bool json_finish(struct json *json);
 #endif

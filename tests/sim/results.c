@@ -226,9 +226,9 @@ static void json_figures(struct json *json, const struct figures *figures)
 {
     for (int i = 0; i < FIGURES; i++) {
         if (figure_infos[i].unit == UNIT_COUNT && figures->values[i] == floor(figures->values[i])) {
-            json_integer(json, figure_infos[i].column, (int64_t)figures->values[i]);
+            json_put_integer(json, figure_infos[i].column, (int64_t)figures->values[i]);
         } else {
-            json_number(json, figure_infos[i].column, figures->values[i]);
+            json_put_number(json, figure_infos[i].column, figures->values[i]);
         }
     }
 }
@@ -238,7 +238,7 @@ static void json_hash(struct json *json, uint64_t hash)
     /* Text: a number of 64 bits does not survive every reader. */
     char text[VALUE_MAX];
     snprintf(text, sizeof(text), "%016" PRIx64, hash);
-    json_string(json, "hash", text);
+    json_put_string(json, "hash", text);
 }
 
 void results_json(const struct results *results, double speed, struct text *text)
@@ -253,20 +253,20 @@ void results_json(const struct results *results, double speed, struct text *text
     struct json json;
     json_init(&json, text->data + text->size, room);
     json_open_object(&json, NULL);
-    json_string(&json, "scenario", results->name);
+    json_put_string(&json, "scenario", results->name);
     json_hash(&json, results_hash(results));
-    json_number(&json, "virtual_s_per_s", speed);
+    json_put_number(&json, "virtual_s_per_s", speed);
     json_open_object(&json, "summary");
     json_figures(&json, &summary);
     json_close_object(&json);
     json_open_array(&json, "runs");
     for (size_t i = 0; i < results->count; i++) {
         json_open_object(&json, NULL);
-        json_integer(&json, "seed", (int64_t)results->runs[i].seed);
+        json_put_integer(&json, "seed", (int64_t)results->runs[i].seed);
         json_hash(&json, results->runs[i].hash);
         json_figures(&json, &results->runs[i]);
-        json_string(&json, "violation",
-                    results->runs[i].violation[0] != '\0' ? results->runs[i].violation : NULL);
+        json_put_string(&json, "violation",
+                        results->runs[i].violation[0] != '\0' ? results->runs[i].violation : NULL);
         json_close_object(&json);
     }
     json_close_array(&json);

@@ -9,19 +9,19 @@
 static void write_sample(struct json *json)
 {
     json_open_object(json, NULL);
-    json_string(json, "name", "a");
-    json_integer(json, "count", -5);
+    json_put_string(json, "name", "a");
+    json_put_integer(json, "count", -5);
     json_open_array(json, "list");
-    json_integer(json, NULL, 1);
+    json_put_integer(json, NULL, 1);
     json_open_object(json, NULL);
     json_close_object(json);
     json_open_array(json, NULL);
     json_close_array(json);
-    json_boolean(json, NULL, true);
+    json_put_boolean(json, NULL, true);
     json_close_array(json);
-    json_boolean(json, "ok", false);
-    json_null(json, "none");
-    json_number(json, "half", 0.5);
+    json_put_boolean(json, "ok", false);
+    json_put_null(json, "none");
+    json_put_number(json, "half", 0.5);
     json_close_object(json);
 }
 
@@ -57,7 +57,7 @@ static void remembers_overflow(void)
     struct json json;
     json_init(&json, out, sizeof out);
     json_open_array(&json, NULL);
-    json_integer(&json, NULL, INT64_MIN);
+    json_put_integer(&json, NULL, INT64_MIN);
     json_close_array(&json);
     CU_ASSERT_FALSE(json_finish(&json));
     CU_ASSERT_PTR_NULL(strchr(out, ']'));
@@ -67,7 +67,7 @@ static const char *written_string(const char *value, char *out, size_t room)
 {
     struct json json;
     json_init(&json, out, room);
-    json_string(&json, NULL, value);
+    json_put_string(&json, NULL, value);
     CU_ASSERT_TRUE(json_finish(&json));
     return out;
 }
@@ -105,7 +105,7 @@ static void escapes_strings(void)
     char out[32];
     struct json json;
     json_init(&json, out, sizeof out);
-    json_null(&json, "a\"b");
+    json_put_null(&json, "a\"b");
     CU_ASSERT_TRUE(json_finish(&json));
     CU_ASSERT_STRING_EQUAL(out, "\"a\\\"b\":null");
 }
@@ -115,8 +115,8 @@ static void writes_integers(void)
     char out[64];
     struct json json;
     json_init(&json, out, sizeof out);
-    json_integer(&json, NULL, INT64_MIN);
-    json_integer(&json, NULL, INT64_MAX);
+    json_put_integer(&json, NULL, INT64_MIN);
+    json_put_integer(&json, NULL, INT64_MAX);
     CU_ASSERT_TRUE(json_finish(&json));
     CU_ASSERT_STRING_EQUAL(out, "-9223372036854775808,9223372036854775807");
 }
@@ -142,7 +142,7 @@ static void writes_numbers(void)
         char out[64];
         struct json json;
         json_init(&json, out, sizeof out);
-        json_number(&json, NULL, cases[i].value);
+        json_put_number(&json, NULL, cases[i].value);
         CU_ASSERT_TRUE(json_finish(&json));
         CU_ASSERT_STRING_EQUAL(out, cases[i].text);
         if (isfinite(cases[i].value)) {
@@ -152,7 +152,7 @@ static void writes_numbers(void)
     char out[64];
     struct json json;
     json_init(&json, out, sizeof out);
-    json_number(&json, "x", NAN);
+    json_put_number(&json, "x", NAN);
     CU_ASSERT_TRUE(json_finish(&json));
     CU_ASSERT_STRING_EQUAL(out, "\"x\":null");
 }
