@@ -166,6 +166,9 @@ static void check_section(struct config_reading *reading, const char *text, size
     name_size = name_size < sizeof name ? name_size : sizeof name - 1;
     memcpy(name, text + 1, name_size);
     name[name_size] = '\0';
+    while (name_size > 0 && strchr(" \t", name[name_size - 1]) != NULL) {
+        name[--name_size] = '\0';
+    }
     if (end == NULL) {
         char shown[CONFIG_SHOWN_MAX];
         config_complain(reading, reading->line, "the section '[%s has no ']' at its end",

@@ -1,72 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/base/instant.h"
 #include "common/base/random.h"
-#include "common/config/config.h"
-#include "tests/unit/unit.h"
-#include <stdio.h>
-#include <string.h>
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define SENTENCES_MAX 32
-
-static struct config config;
-static char sentences[SENTENCES_MAX][600];
-static size_t sentence_count;
-
-static void collect(void *context, const char *sentence)
-{
-    CU_ASSERT_PTR_EQUAL(context, &config);
-    CU_ASSERT_FATAL(sentence_count < SENTENCES_MAX);
-    CU_ASSERT_PTR_NULL(strchr(sentence, '\n'));
-    snprintf(sentences[sentence_count++], sizeof sentences[0], "%s", sentence);
-}
-
-static bool parse(const char *text)
-{
-    config_clear(&config);
-    sentence_count = 0;
-    bool ok = config_parse(text, "a.conf", &config, collect, &config);
-    CU_ASSERT_EQUAL(ok, sentence_count == 0);
-    return ok;
-}
-
-static void accept(const char *text)
-{
-    if (!parse(text)) {
-        printf("\n%s\n%s", text, sentences[0]);
-        CU_FAIL_FATAL("a good configuration was refused");
-    }
-}
-
-/* One mistake exactly, whose sentence holds each of the words, separated by '|'. */
-static void refuse(const char *text, const char *words)
-{
-    if (parse(text)) {
-        printf("\n%.200s", text);
-        CU_FAIL_FATAL("a bad configuration was taken");
-    }
-    static const struct config cleared;
-    CU_ASSERT_EQUAL(memcmp(&config, &cleared, sizeof config), 0);
-    for (size_t i = 1; i < sentence_count; i++) {
-        printf("\nbesides: %s", sentences[i]);
-        CU_FAIL("one mistake, several complaints");
-    }
-    char copy[512];
-    snprintf(copy, sizeof copy, "%s", words);
-    for (char *word = strtok(copy, "|"); word != NULL; word = strtok(NULL, "|")) {
-        if (strstr(sentences[0], word) == NULL) {
-            printf("\nno \"%s\" in \"%s\"", word, sentences[0]);
-            CU_FAIL("the complaint does not say it");
-        }
-    }
-}
-
-static bool listens(const struct config_addresses *addresses, size_t index, const char *text)
-{
-    char written[ADDRESS_TEXT_MAX];
-    return index < addresses->count &&
-           strcmp(address_format_port(&addresses->items[index], written), text) == 0;
-}
+#include "tests/unit/config_bench.h"
 
 static bool has_prefix(const struct config_access *access, size_t index, const char *text,
                        bool allow)
@@ -195,76 +129,6 @@ static void choices_are_read(void)
     CU_ASSERT_EQUAL(config.server.workers, CONFIG_WORKERS_AUTO);
     CU_ASSERT_EQUAL(config.server.local_stratum, 0);
     CU_ASSERT_EQUAL(config.control.chronyc.count, 0);
-}
-
-static void embedded_default_is_good(void)
-{
-    accept(config_default_text());
-    CU_ASSERT_EQUAL(config.clock.control, CONTROL_SHADOW);
-    CU_ASSERT_EQUAL(config.server.listen.count, 2);
-    CU_ASSERT_TRUE(listens(&config.server.listen, 0, "0.0.0.0:11123"));
-    CU_ASSERT_TRUE(listens(&config.server.listen, 1, "[::]:11123"));
-    CU_ASSERT_EQUAL(config.server.local_stratum, 10);
-    CU_ASSERT_EQUAL(config.server.workers, CONFIG_WORKERS_AUTO);
-    CU_ASSERT_TRUE(config.server.access.default_allow);
-    CU_ASSERT_EQUAL(config.control.chronyc.count, 2);
-    CU_ASSERT_TRUE(listens(&config.control.chronyc, 0, "127.0.0.1:11323"));
-    CU_ASSERT_TRUE(listens(&config.control.chronyc, 1, "[::1]:11323"));
-    /* Taken out of their comments, the examples in it are good as well. */
-    static char text[16384];
-    char *out = text;
-    const char *control = "control = shadow";
-    for (const char *at = config_default_text(); *at != '\0';) {
-        size_t size = strcspn(at, "\n") + 1;
-        bool is_example = strncmp(at, "# [", 3) == 0 ||
-                          (strncmp(at, "# ", 2) == 0 && memchr(at, '=', size) != NULL &&
-                           memchr(at, ',', size) == NULL);
-        CU_ASSERT_TRUE_FATAL((size_t)(out - text) + size < sizeof text);
-        if (strncmp(at, control, strlen(control)) == 0) {
-            out += sprintf(out, "control = virtual\n");
-        } else if (is_example) {
-            memcpy(out, at + 2, size - 2);
-            out += size - 2;
-        } else {
-            memcpy(out, at, size);
-            out += size;
-        }
-        at += size;
-    }
-    *out = '\0';
-    accept(text);
-    CU_ASSERT_STRING_EQUAL(config.keys.file, "/etc/chimed/chimed.keys");
-    CU_ASSERT_STRING_EQUAL(config.server.user, "chimed");
-    CU_ASSERT_EQUAL(config.clock.virtual_offset_ns, 0);
-    CU_ASSERT_EQUAL(config.server.access.count, 3);
-    CU_ASSERT_EQUAL(config.control.chronyc_access.count, 1);
-    CU_ASSERT_EQUAL(config.sources.count, 1);
-    /* And but for these they are the defaults. */
-    static struct config spoken;
-    spoken = config;
-    spoken.server.access.items = NULL;
-    spoken.control.chronyc_access.items = NULL;
-    accept("[source example]\naddress = pool.ntp.org\nkind = pool\n");
-    const struct config_source *source = &config.sources.items[0];
-    config.sources.items[0].key_id = 1;
-    config.sources.items[0].local = spoken.sources.items[0].local;
-    snprintf(config.sources.items[0].device, sizeof source->device, "eth0");
-    config.sources.items[0].line = spoken.sources.items[0].line;
-    config.sources.items[0].key_line = spoken.sources.items[0].key_line;
-    CU_ASSERT_EQUAL(memcmp(source, &spoken.sources.items[0], sizeof *source), 0);
-    CU_ASSERT_EQUAL(memcmp(&config.selection, &spoken.selection, sizeof config.selection), 0);
-    CU_ASSERT_EQUAL(config.clock.step_ns, spoken.clock.step_ns);
-    CU_ASSERT_EQUAL(config.clock.step_updates, spoken.clock.step_updates);
-    CU_ASSERT_EQUAL(config.clock.panic_ns, spoken.clock.panic_ns);
-    CU_ASSERT_EQUAL(config.clock.slew_max_ppm, spoken.clock.slew_max_ppm);
-    CU_ASSERT_EQUAL(config.clock.drift_class, spoken.clock.drift_class);
-    CU_ASSERT_EQUAL(config.clock.drift_start_ppm, spoken.clock.drift_start_ppm);
-    CU_ASSERT_EQUAL(config.clock.leap, spoken.clock.leap);
-    CU_ASSERT_EQUAL(config.clock.leap_window_ns, spoken.clock.leap_window_ns);
-    CU_ASSERT_STRING_EQUAL(config.clock.leap_list, spoken.clock.leap_list);
-    CU_ASSERT_EQUAL(config.clock.hardware_timestamps, spoken.clock.hardware_timestamps);
-    CU_ASSERT_EQUAL(config.control.socket_is_auto, spoken.control.socket_is_auto);
-    CU_ASSERT_EQUAL(config.server.is_orphan, spoken.server.is_orphan);
 }
 
 static void lists_accumulate(void)
@@ -502,7 +366,6 @@ static const struct unit_case cases[] = {
     {"empty text means defaults", empty_text_means_defaults},
     {"every key is read", every_key_is_read},
     {"choices are read", choices_are_read},
-    {"embedded default is good", embedded_default_is_good},
     {"lists accumulate", lists_accumulate},
     {"form is free", form_is_free},
     {"names the nearest", names_the_nearest},
