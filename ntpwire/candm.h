@@ -172,8 +172,26 @@ struct candm_address {
 void candm_put_address(uint8_t *at, const struct candm_address *address);
 struct candm_address candm_get_address(struct bytes view, size_t offset);
 
+/* What a request of SOURCE_DATA, SOURCESTATS or SELECT_DATA asks for: a source by its number from
+ * 0. False, and *index untouched, if the request is too short. */
+bool candm_parse_index(struct bytes request, uint32_t *index) MUST_CHECK;
+/* The same for NTP_DATA, NTP_SOURCE_NAME and AUTH_DATA: a source by its address. */
+bool candm_parse_address(struct bytes request, struct candm_address *address) MUST_CHECK;
+
+/* Which sources ONLINE, OFFLINE and BURST are for. */
+struct candm_selector {
+    struct candm_address mask; /* no family: address is one source's; nor has that: all sources */
+    struct candm_address address;
+};
+
+/* False, and *selector untouched, if the request is too short for its command. */
+bool candm_parse_selector(struct bytes request, struct candm_selector *selector) MUST_CHECK;
+bool candm_is_selected(const struct candm_selector *selector, const struct candm_address *address);
+
 /* The reports. A writer sets the octets of a reply behind its header, which must be zero before,
  * and returns the length of the whole reply. */
+#define CANDM_AGO_UNKNOWN UINT32_MAX /* never, in seconds */
+
 #define CANDM_N_SOURCES_SIZE 32
 #define CANDM_SOURCE_DATA_SIZE 76
 #define CANDM_TRACKING_SIZE 104
@@ -222,6 +240,137 @@ struct candm_activity {
 size_t candm_write_activity(const struct candm_activity *activity,
                             uint8_t out[CANDM_ACTIVITY_SIZE]);
 
+size_t candm_write_source_count(uint32_t count, uint8_t out[CANDM_N_SOURCES_SIZE]);
+
+/* How chronyc's "sources" shows a source. */
+enum candm_source_state {
+    CANDM_SOURCE_SELECTED = 0,      /* '*' */
+    CANDM_SOURCE_NONSELECTABLE = 1, /* '?' */
+    CANDM_SOURCE_FALSETICKER = 2,   /* 'x' */
+    CANDM_SOURCE_JITTERY = 3,       /* '~' */
+    CANDM_SOURCE_COMBINED = 4,      /* '+' */
+    CANDM_SOURCE_SELECTABLE = 5     /* '-' */
+};
+
+enum candm_source_mode { CANDM_MODE_CLIENT = 0, CANDM_MODE_PEER = 1, CANDM_MODE_REFCLOCK = 2 };
+
+/* Offsets are positive where our clock is ahead of the source. */
+struct candm_source {
+    struct candm_address address;
+    int16_t poll_log2_s;
+    uint16_t stratum;
+    uint16_t state;           /* enum candm_source_state */
+    uint16_t mode;            /* enum candm_source_mode */
+    uint16_t reach;           /* 8 bits */
+    uint32_t sample_ago_s;    /* CANDM_AGO_UNKNOWN */
+    double measured_offset_s; /* of the last sample, as it was found */
+    double adjusted_offset_s; /* the same by our clock now */
+    double error_s;
+};
+
+size_t candm_write_source(const struct candm_source *source, uint8_t out[CANDM_SOURCE_DATA_SIZE]);
+
+struct candm_sourcestats {
+    uint32_t refid;
+    struct candm_address address;
+    uint32_t samples;
+    uint32_t runs; /* of residuals with the same sign */
+    uint32_t span_s;
+    double deviation_s;            /* of the samples */
+    double residual_frequency_ppm; /* positive: our clock gains on the source */
+    double skew_ppm;               /* the error of that */
+    double offset_s;               /* positive: our clock is ahead */
+    double offset_error_s;
+};
+
+size_t candm_write_sourcestats(const struct candm_sourcestats *stats,
+                               uint8_t out[CANDM_SOURCESTATS_SIZE]);
+
+#define CANDM_TEST_FIRST 0x200 /* ten tests, 0x200 to 1 */
+#define CANDM_NTP_INTERLEAVED 0x4000
+#define CANDM_NTP_AUTHENTICATED 0x8000
+
+/* The last valid reply. Here offset_s is positive where our clock is behind the source. */
+struct candm_ntp_data {
+    struct candm_address remote;
+    struct candm_address local;
+    uint16_t port;
+    uint8_t leap;
+    uint8_t version;
+    uint8_t mode; /* enum packet_mode; 0: there was none */
+    uint8_t stratum;
+    int8_t poll_log2_s;
+    int8_t precision_log2_s;
+    double root_delay_s;
+    double root_dispersion_s;
+    uint32_t refid;
+    int64_t reference_unix_ns;
+    double offset_s;
+    double delay_s;
+    double dispersion_s;
+    double response_s;
+    double asymmetry; /* of the jitter, -0.5 to 0.5 */
+    uint16_t flags;   /* of the constants above */
+    char sent_stamp;  /* 'D' daemon, 'K' kernel, 'H' hardware; 0: none */
+    char received_stamp;
+    uint32_t sent;
+    uint32_t received;
+    uint32_t valid;
+    uint32_t good;
+    uint32_t kernel_sent; /* by who took the time; in the longer layout only */
+    uint32_t kernel_received;
+    uint32_t hardware_sent;
+    uint32_t hardware_received;
+};
+
+/* Takes the newer of two layouts that fits in room octets, as candm_write_server_stats() does. */
+size_t candm_write_ntp_data(const struct candm_ntp_data *data, size_t room, uint16_t *code,
+                            uint8_t out[CANDM_NTP_DATA_RESERVED_SIZE]);
+
+#define CANDM_OPTION_NOSELECT 1
+#define CANDM_OPTION_PREFER 2
+#define CANDM_OPTION_TRUST 4
+#define CANDM_OPTION_REQUIRE 8
+
+/* The interval is of our clock's offset: positive ahead of the source. */
+struct candm_select_data {
+    uint32_t refid;
+    struct candm_address address;
+    char state; /* a letter that "selectdata -v" explains */
+    bool has_authentication;
+    uint8_t leap; /* enum packet_leap */
+    uint16_t configured_options;
+    uint16_t effective_options;
+    uint32_t sample_ago_s;
+    double score;
+    double low_s;
+    double high_s;
+};
+
+size_t candm_write_select_data(const struct candm_select_data *data,
+                               uint8_t out[CANDM_SELECT_DATA_SIZE]);
+
+enum candm_auth_mode { CANDM_AUTH_NONE = 0, CANDM_AUTH_SYMMETRIC = 1, CANDM_AUTH_NTS = 2 };
+
+struct candm_auth_data {
+    uint16_t mode; /* enum candm_auth_mode */
+    uint16_t key_type;
+    uint32_t key_id;
+    uint16_t key_bits;
+    uint16_t exchange_attempts; /* what follows is NTS's */
+    uint32_t exchange_ago_s;    /* CANDM_AGO_UNKNOWN */
+    uint16_t cookies;
+    uint16_t cookie_size;
+    uint16_t naks;
+};
+
+size_t candm_write_auth_data(const struct candm_auth_data *data, uint8_t out[CANDM_AUTH_DATA_SIZE]);
+
+#define CANDM_NAME_MAX 256
+
+/* A longer name is cut. */
+size_t candm_write_source_name(const char *name, uint8_t out[CANDM_NTP_SOURCE_NAME_SIZE]);
+
 /* In the order of the wire. */
 enum candm_server_stat {
     CANDM_STAT_NTP_HITS,
@@ -251,7 +400,6 @@ size_t candm_write_server_stats(const uint64_t stats[CANDM_STATS], size_t room, 
                                 uint8_t out[CANDM_SERVER_STATS_17_SIZE]);
 
 #define CANDM_INTERVAL_UNKNOWN 127
-#define CANDM_AGO_UNKNOWN UINT32_MAX
 
 struct candm_service {
     uint32_t hits;

@@ -2,6 +2,7 @@
 #include "server/chronyc.h"
 #include "ntpwire/candm.h"
 #include "server/chronyc_report.h"
+#include "server/chronyc_source.h"
 
 #include <string.h>
 
@@ -84,11 +85,69 @@ static size_t answer_clients(struct bytes request, enum chronyc_channel channel,
     return candm_write_clients(clients, count, facts->clients_next, facts->clients_slots, out);
 }
 
-/* There are no sources yet: none is counted, and none is found under any index or address. */
+/* A source by its number, in the order of the configuration. */
+static size_t answer_index(struct bytes request, const struct chronyc_facts *facts,
+                           struct candm_reply *reply, uint8_t *out)
+{
+    uint32_t index;
+    struct source_status source;
+    if (!candm_parse_index(request, &index)) {
+        return fail(CANDM_BAD_LENGTH, reply);
+    }
+    if (!chronyc_source_at(facts, index, &source)) {
+        return fail(CANDM_NO_SUCH_SOURCE, reply);
+    }
+    if (reply->command == CANDM_SOURCE_DATA) {
+        struct candm_source data = chronyc_source_data(&source, facts->now.mono);
+        reply->code = CANDM_REPLY_SOURCE_DATA;
+        return candm_write_source(&data, out);
+    }
+    if (reply->command == CANDM_SOURCESTATS) {
+        struct candm_sourcestats stats = chronyc_source_stats(&source);
+        reply->code = CANDM_REPLY_SOURCESTATS;
+        return candm_write_sourcestats(&stats, out);
+    }
+    struct candm_select_data data = chronyc_source_select(&source, facts->now.mono);
+    reply->code = CANDM_REPLY_SELECT_DATA;
+    return candm_write_select_data(&data, out);
+}
+
+/* A source by its address, or by what stands for that. */
+static size_t answer_address(struct bytes request, const struct chronyc_facts *facts,
+                             struct candm_reply *reply, uint8_t *out)
+{
+    struct candm_address address;
+    struct source_status source;
+    if (!candm_parse_address(request, &address)) {
+        return fail(CANDM_BAD_LENGTH, reply);
+    }
+    if (!chronyc_source_find(facts, &address, &source)) {
+        return fail(CANDM_NO_SUCH_SOURCE, reply);
+    }
+    if (reply->command == CANDM_NTP_DATA) {
+        struct candm_ntp_data data = chronyc_source_ntp(&source);
+        return candm_write_ntp_data(&data, request.size, &reply->code, out);
+    }
+    if (reply->command == CANDM_AUTH_DATA) {
+        struct candm_auth_data data = chronyc_source_auth(&source, facts->keyring);
+        reply->code = CANDM_REPLY_AUTH_DATA;
+        return candm_write_auth_data(&data, out);
+    }
+    reply->code = CANDM_REPLY_NTP_SOURCE_NAME;
+    return candm_write_source_name(source.host, out);
+}
+
+static size_t answer_activity(const struct chronyc_facts *facts, struct candm_reply *reply,
+                              uint8_t *out)
+{
+    struct candm_activity activity = chronyc_report_activity(facts);
+    reply->code = CANDM_REPLY_ACTIVITY;
+    return candm_write_activity(&activity, out);
+}
+
 static size_t answer(struct bytes request, enum chronyc_channel channel,
                      const struct chronyc_facts *facts, struct candm_reply *reply, uint8_t *out)
 {
-    static const struct candm_activity nobody;
     switch ((enum candm_command)reply->command) {
     case CANDM_NULL:
         return CANDM_REPLY_HEADER;
@@ -96,10 +155,9 @@ static size_t answer(struct bytes request, enum chronyc_channel channel,
         return answer_tracking(facts, reply, out);
     case CANDM_N_SOURCES:
         reply->code = CANDM_REPLY_N_SOURCES;
-        return CANDM_N_SOURCES_SIZE;
+        return candm_write_source_count((uint32_t)chronyc_source_count(facts), out);
     case CANDM_ACTIVITY:
-        reply->code = CANDM_REPLY_ACTIVITY;
-        return candm_write_activity(&nobody, out);
+        return answer_activity(facts, reply, out);
     case CANDM_MANUAL_LIST:
         reply->code = CANDM_REPLY_MANUAL_LIST;
         return CANDM_MANUAL_LIST_SIZE;
@@ -109,11 +167,12 @@ static size_t answer(struct bytes request, enum chronyc_channel channel,
         return answer_clients(request, channel, facts, reply, out);
     case CANDM_SOURCE_DATA:
     case CANDM_SOURCESTATS:
+    case CANDM_SELECT_DATA:
+        return answer_index(request, facts, reply, out);
     case CANDM_NTP_DATA:
     case CANDM_NTP_SOURCE_NAME:
     case CANDM_AUTH_DATA:
-    case CANDM_SELECT_DATA:
-        return fail(CANDM_NO_SUCH_SOURCE, reply);
+        return answer_address(request, facts, reply, out);
     case CANDM_RTCREPORT:
         return fail(CANDM_NO_RTC, reply);
     case CANDM_SMOOTHING:

@@ -4,7 +4,8 @@
  * layout follows from the request's length, so that chronyc 4.0 to the newest are all served. */
 #ifndef SERVER_CHRONYC_H
 #define SERVER_CHRONYC_H
-#include "common/base/sync_state.h"
+#include "common/auth/keyring.h"
+#include "common/base/status.h"
 #include "server/ratelimit.h"
 #include "server/server.h"
 
@@ -15,11 +16,18 @@
 enum chronyc_channel { CHRONYC_UDP, CHRONYC_LOCAL };
 
 struct chronyc_facts {
-    struct reading now;
-    struct sync_state state;
+    struct reading now;              /* wall is the system clock's */
+    struct sync_state state;         /* what the answers claim */
     struct server_counters counters; /* of all workers */
     uint64_t commands;               /* candm requests answered so far, and those that were not */
     uint64_t commands_dropped;
+
+    struct status status; /* the sync engine's; zero: there is none */
+    /* Reads a source's; false from the last one on. NULL: there are no sources. */
+    bool (*read_source)(const void *host, size_t index, struct source_status *source);
+    const void *host;
+    const struct keyring *keyring; /* the sources'; NULL: none */
+
     size_t clients_held;
     /* For a request that chronyc_wants_clients(): the page that was asked for. */
     const struct ratelimit_client *clients;

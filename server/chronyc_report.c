@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/chronyc_report.h"
 
+#include "ntpwire/refid.h"
+#include "server/chronyc_source.h"
 #include <string.h>
 
 /* Wraps rather than overflow, should a clock read nonsense. */
@@ -14,9 +16,28 @@ static double seconds(int64_t duration_ns)
     return (double)duration_ns / (double)NS_PER_S;
 }
 
+/* What the engine estimates. Where our clock is steered it is the system clock, and the correction
+ * is what is left to slew; a shadow clock leaves that alone, whose whole error it is then, as with
+ * chronyd's option -x. */
+static void add_estimate(const struct chronyc_facts *facts, struct candm_tracking *tracking)
+{
+    const struct status *status = &facts->status;
+    tracking->correction_s = seconds(difference_ns(status->now.wall.ns, facts->now.wall.ns)) +
+                             status->offset_ns / (double)NS_PER_S;
+    tracking->frequency_ppm = -status->rate_ppm;
+    tracking->residual_frequency_ppm = -status->residual_ppm;
+    tracking->skew_ppm = CHRONYC_SKEW_DEVIATIONS * status->rate_sd_ppm;
+    if (status->last_update.ns != 0) {
+        tracking->last_offset_s = -seconds(status->last_offset_ns);
+        tracking->rms_offset_s = status->rms_offset_ns / (double)NS_PER_S;
+        tracking->update_interval_s = seconds(status->update_interval_ns);
+    }
+}
+
 struct candm_tracking chronyc_report_tracking(const struct chronyc_facts *facts)
 {
     const struct sync_state *state = &facts->state;
+    struct source_status source;
     struct candm_tracking tracking = {
         .refid = state->refid,
         .stratum = state->stratum <= PACKET_STRATUM_MAX ? state->stratum : 0,
@@ -25,7 +46,13 @@ struct candm_tracking chronyc_report_tracking(const struct chronyc_facts *facts)
         .root_delay_s = seconds(state->root_delay_ns),
         .root_dispersion_s = seconds(sync_state_dispersion_ns(state, facts->now.mono)),
     };
-    if (state->timebase == TIMEBASE_LINE) {
+    if (tracking.stratum != 0 && state->refid != REFID_LOCAL_CLOCK &&
+        chronyc_source_of_refid(facts, state->refid, &source)) {
+        tracking.address = chronyc_source_address(&source);
+    }
+    if (facts->status.has_estimate) {
+        add_estimate(facts, &tracking);
+    } else if (state->timebase == TIMEBASE_LINE) {
         /* The time we serve may differ from what the system clock shows. Ours gains rate_ppm on the
          * oscillator: so that is slow, which chrony says with a minus. */
         tracking.correction_s =
@@ -33,6 +60,18 @@ struct candm_tracking chronyc_report_tracking(const struct chronyc_facts *facts)
         tracking.frequency_ppm = -state->rate_ppm;
     }
     return tracking;
+}
+
+struct candm_activity chronyc_report_activity(const struct chronyc_facts *facts)
+{
+    const struct status *status = &facts->status;
+    return (struct candm_activity){
+        .online = status->online,
+        .offline = status->offline,
+        .burst_online = status->bursting_online,
+        .burst_offline = status->bursting_offline,
+        .unresolved = status->unresolved,
+    };
 }
 
 /* Valid requests from those who may ask, as chronyd counts them. */
@@ -72,9 +111,7 @@ void chronyc_report_server_stats(const struct chronyc_facts *facts, uint64_t sta
 static struct candm_address client_address(uint64_t key)
 {
     struct address address = address_from_client_key(key);
-    struct candm_address out = {.family = address.family == ADDRESS_IPV4 ? CANDM_IPV4 : CANDM_IPV6};
-    memcpy(out.octets, address.octets, sizeof(out.octets));
-    return out;
+    return chronyc_address(&address);
 }
 
 static uint32_t seconds_ago(struct mono last, struct mono now)

@@ -7,6 +7,7 @@
 #include "server/chronyc.h"
 
 struct candm_tracking chronyc_report_tracking(const struct chronyc_facts *facts);
+struct candm_activity chronyc_report_activity(const struct chronyc_facts *facts);
 void chronyc_report_server_stats(const struct chronyc_facts *facts, uint64_t stats[CANDM_STATS]);
 /* At most CANDM_CLIENTS_MAX of the facts' clients; returns how many. */
 size_t chronyc_report_clients(const struct chronyc_facts *facts,

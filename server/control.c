@@ -58,13 +58,30 @@ static void gather_clients(const struct control *control, struct bytes request, 
     facts->clients_slots = (uint32_t)base;
 }
 
+/* The sources of the engine, as of one instant. */
+struct sources {
+    const struct sync *sync;
+    struct reading now;
+};
+
+static bool read_source(const void *host, size_t index, struct source_status *source)
+{
+    const struct sources *sources = host;
+    return sync_source_status(sources->sync, index, sources->now, source);
+}
+
 static size_t answer(struct control *control, struct bytes request, enum chronyc_channel channel,
                      uint8_t *out)
 {
-    struct chronyc_facts facts = {.now = clock_read(control->view.clock),
-                                  .state = *control->view.state,
+    const struct sources sources = {node_sync(control->view.node), clock_read(control->view.clock)};
+    struct chronyc_facts facts = {.now = sources.now,
+                                  .state = *node_claim(control->view.node),
                                   .commands = control->answered,
-                                  .commands_dropped = control->dropped};
+                                  .commands_dropped = control->dropped,
+                                  .read_source = read_source,
+                                  .host = &sources,
+                                  .keyring = &control->setup->keyring};
+    sync_status(sources.sync, sources.now, &facts.status);
     struct ratelimit_client clients[CHRONYC_CLIENTS_MAX];
     uint32_t first, count;
     if (chronyc_wants_clients(request, &first, &count)) {

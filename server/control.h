@@ -4,6 +4,7 @@
 #ifndef SERVER_CONTROL_H
 #define SERVER_CONTROL_H
 #include "server/chronyc.h"
+#include "server/node.h"
 #include "server/setup.h"
 #include "server/station.h"
 
@@ -12,7 +13,7 @@
 /* What the control reads of the daemon; it outlives the control. */
 struct control_view {
     const struct clock *clock;
-    const struct sync_state *state;
+    const struct node *node;
     struct station *const *stations;
     size_t station_count;
 };

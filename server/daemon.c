@@ -195,7 +195,7 @@ static bool open_control(struct daemon *daemon)
 {
     char error[CONTROL_ERROR_MAX];
     struct control_view view = {.clock = daemon->clock,
-                                .state = node_claim(daemon->node),
+                                .node = daemon->node,
                                 .stations = daemon->serving.stations,
                                 .station_count = daemon->serving.station_count};
     daemon->control = control_create(&daemon->loop, daemon->setup, &view, error);
