@@ -22,8 +22,8 @@
 #define LEAP_BITS (STA_INS | STA_DEL)
 
 /* A clock that somebody keeps is vouched for again at least every 2048 s. Meanwhile its error grows
- * by 500 ppm. */
-#define FRESH_ERROR_NS (2048 * INT64_C(500000) + NS_PER_S)
+ * by 500 ppm, from what was told. */
+#define FRESH_ERROR_NS (2048 * INT64_C(500000) + NS_PER_S / 4)
 
 static double frequency_of(const struct timex *timex)
 {
@@ -236,10 +236,11 @@ static bool is_kept(char reason[KERNEL_CLOCK_REASON_MAX])
         state.error_max_ns > FRESH_ERROR_NS) {
         return false;
     }
-    snprintf(reason, KERNEL_CLOCK_REASON_MAX,
-             "the kernel says that the clock is synchronised, by somebody who told it so less than "
-             "35 minutes ago%s",
-             state.is_pll ? ", and the kernel's own control loop is on" : "");
+    snprintf(
+        reason, KERNEL_CLOCK_REASON_MAX,
+        "the kernel says that the clock is synchronised, and somebody told it so in the last 40 "
+        "minutes%s",
+        state.is_pll ? ", and the kernel's own control loop is on" : "");
     return true;
 }
 
