@@ -121,6 +121,9 @@ bool source_estimate(const struct source *source, struct mono now,
 bool source_interval(const struct source *source, struct mono now,
                      struct interval *interval) MUST_CHECK;
 struct bound_rate source_rate(const struct source *source, struct mono now);
+/* How often a sample left nothing of the interval that was known: a claim of the source's, or what
+ * is assumed of our oscillator, was wrong. */
+uint32_t source_contradictions(const struct source *source);
 /* The last good sample; NULL without one. */
 const struct sample *source_sample(const struct source *source);
 uint8_t source_reach(const struct source *source);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* polling.h - when to ask a source: its interval, bursts, what answers and silence change of it.
+ *
+ * Requests stand 2^poll s apart and up to a fortieth of that more, by chance. Bursts alone are
+ * quicker: POLLING_BURST_NS apart (or a poll, if that is less). Pure; not thread-safe. */
+#ifndef CLIENT_SYNC_POLLING_H
+#define CLIENT_SYNC_POLLING_H
+#include "common/base/instant.h"
+#include "common/base/random.h"
+#include <stdbool.h>
+
+#define POLLING_BURST_NS (2 * NS_PER_S)
+#define POLLING_BURST_COUNT 4
+
+struct polling_options {
+    int8_t poll_min; /* log2 s */
+    int8_t poll_max;
+    bool is_iburst; /* a burst at the start and after every return */
+    bool is_burst;  /* a burst at each poll */
+    double phase;   /* 0 to 1: so much of an interval the first regular one is longer */
+};
+
+/* Requests to come that do not wait for the poll. */
+struct polling_burst {
+    unsigned wanted;   /* answers to go */
+    unsigned left;     /* requests that may still be sent for them */
+    unsigned patience; /* of them, how many while there is no answer at all */
+    bool is_doubt;     /* begun to find out what a strange sample means */
+};
+
+/* Used through the calls below only, or read. */
+struct polling {
+    struct polling_options options;
+    struct random *random;
+    bool is_running;
+    struct mono deadline; /* INT64_MAX: never */
+    struct mono asked;    /* 0: never */
+    int8_t poll;
+    int8_t floor;    /* the least poll that the source allows */
+    uint8_t reach;   /* a bit per request, the last one lowest: was it answered well */
+    bool is_first;   /* no regular interval was waited for since the start */
+    unsigned silent; /* requests in a row without an answer while none of eight was answered */
+    unsigned doubts; /* strange samples in a row */
+    unsigned longer; /* samples in a row that allow a longer interval, or want a shorter one */
+    unsigned shorter;
+    struct polling_burst burst;
+};
+
+void polling_init(struct polling *polling, const struct polling_options *options,
+                  struct random *random);
+/* Begins anew, soon: at the least interval, by a burst if so configured. */
+void polling_start(struct polling *polling, struct mono now);
+void polling_stop(struct polling *polling);
+bool polling_is_bursting(const struct polling *polling);
+int64_t polling_interval_ns(const struct polling *polling);
+
+/* A request leaves: says when the next one is due. */
+void polling_asked(struct polling *polling, struct mono now);
+/* A good answer came. */
+void polling_answered(struct polling *polling, struct mono now);
+/* Its sample was taken, kept aside, or showed that the source's clock moved. */
+void polling_taken(struct polling *polling, struct mono now);
+void polling_doubted(struct polling *polling, struct mono now);
+void polling_stepped(struct polling *polling);
+/* The standard deviations of the estimate now, after the interval, and after twice that. */
+void polling_weigh(struct polling *polling, double sd_now, double sd_next, double sd_longer);
+/* The source asks for fewer requests: from now on at least 2^poll s apart, and slower than before.
+ */
+void polling_slow(struct polling *polling, int8_t poll, struct mono now);
+/* Asks count times, beginning now. */
+void polling_hurry(struct polling *polling, unsigned count, struct mono now);
+#endif
