@@ -24,6 +24,11 @@ const struct figure_info figure_infos[FIGURES] = {
     [FIGURE_CONTAINMENT] = {"containment", "containment_percent", "truth in the interval",
                             UNIT_PERCENT},
     [FIGURE_HALF_WIDTH] = {"half-width", "half_width_ns", "half-width of the interval", UNIT_NS},
+    [FIGURE_CLAIM_HELD] = {"claim-held", "claim_held_percent", "error in the root distance",
+                           UNIT_PERCENT},
+    [FIGURE_CLAIM] = {"claim", "claim_ns", "root distance", UNIT_NS},
+    [FIGURE_NOTICE] = {"notice", "notice_s", "time to notice a miss", UNIT_S},
+    [FIGURE_SPREAD] = {"spread", "spread_ns", "RMS spread of the peers", UNIT_NS},
     [FIGURE_PACKETS] = {"packets", "packets", "requests", UNIT_COUNT},
     [FIGURE_PACKETS_PER_HOUR] = {"packets-per-hour", "packets_per_hour",
                                  "requests per hour and node", UNIT_COUNT},
@@ -69,6 +74,15 @@ void series_add_interval(struct series *series, bool is_held, double half_width_
         series->interval_count++;
         series->interval_held += is_held;
         series->half_width_sum_ns += half_width_ns;
+    }
+}
+
+void series_add_claim(struct series *series, bool is_held, double distance_ns)
+{
+    if (is_settled(series)) {
+        series->claim_count++;
+        series->claim_held += is_held;
+        series->claim_sum_ns += distance_ns;
     }
 }
 
@@ -180,19 +194,26 @@ static void compute_offsets(const struct series *series, size_t count, double *p
 static void compute_sums(const struct series *series, size_t count, struct figures *figures)
 {
     double rate_square_sum = 0, half_width_sum_ns = 0;
-    size_t rates = 0, intervals = 0, held = 0;
+    double claim_sum_ns = 0;
+    size_t rates = 0, intervals = 0, held = 0, claims = 0, claims_held = 0;
     for (size_t i = 0; i < count; i++) {
         rate_square_sum += series[i].rate_square_sum;
         rates += series[i].rate_count;
         intervals += series[i].interval_count;
         held += series[i].interval_held;
         half_width_sum_ns += series[i].half_width_sum_ns;
+        claims += series[i].claim_count;
+        claims_held += series[i].claim_held;
+        claim_sum_ns += series[i].claim_sum_ns;
     }
     figures->values[FIGURE_RATE_RMS] = rates > 0 ? sqrt(rate_square_sum / (double)rates) : NAN;
     figures->values[FIGURE_CONTAINMENT] =
         intervals > 0 ? 100 * (double)held / (double)intervals : NAN;
     figures->values[FIGURE_HALF_WIDTH] =
         intervals > 0 ? half_width_sum_ns / (double)intervals : NAN;
+    figures->values[FIGURE_CLAIM_HELD] =
+        claims > 0 ? 100 * (double)claims_held / (double)claims : NAN;
+    figures->values[FIGURE_CLAIM] = claims > 0 ? claim_sum_ns / (double)claims : NAN;
 }
 
 bool figures_compute(const struct series *series, size_t count, int64_t interval_ns,
@@ -252,7 +273,7 @@ bool figures_summarise(const struct figures *runs, size_t count, struct figures 
             summary->values[i] = NAN;
         } else if (i == FIGURE_VIOLATIONS) {
             summary->values[i] = sum;
-        } else if (i == FIGURE_CONTAINMENT) {
+        } else if (i == FIGURE_CONTAINMENT || i == FIGURE_CLAIM_HELD) {
             summary->values[i] = values[0];
         } else {
             /* Of two in the middle their mean, unless one is infinite. */

@@ -22,6 +22,10 @@ enum figure {
     FIGURE_TIME_TO_10_US,
     FIGURE_CONTAINMENT, /* of the moments with an interval, those in which it holds the truth */
     FIGURE_HALF_WIDTH,  /* of the interval, mean */
+    FIGURE_CLAIM_HELD,  /* of the moments with a root distance, those in which it holds the error */
+    FIGURE_CLAIM,       /* the root distance that answers tell, mean */
+    FIGURE_NOTICE,      /* the longest time until an interval that missed the truth was doubted */
+    FIGURE_SPREAD,      /* of peers: the greatest of their clocks - the least, RMS */
     FIGURE_PACKETS,     /* requests sent */
     FIGURE_PACKETS_PER_HOUR, /* and node */
     FIGURE_EXCHANGES,        /* answered, and believed */
@@ -61,6 +65,9 @@ struct series {
     size_t interval_count;
     size_t interval_held;
     double half_width_sum_ns;
+    size_t claim_count;
+    size_t claim_held;
+    double claim_sum_ns;
 };
 
 /* False if memory is short. */
@@ -70,6 +77,7 @@ void series_add(struct series *series, double offset_ns);
 /* What belongs to the last offset; ignored before the series has settled. */
 void series_add_rate(struct series *series, double rate_error_ppb);
 void series_add_interval(struct series *series, bool is_held, double half_width_ns);
+void series_add_claim(struct series *series, bool is_held, double distance_ns);
 
 /* The offset figures, the rate's and the interval's, over all series; the time between two offsets
  * is interval_ns. False if memory is short. */

@@ -328,23 +328,52 @@ static char *next_line(char *out, int room, void *stream)
     return out;
 }
 
-static void check_prober(struct scan *scan, const struct scenario_node *node)
+static void check_groups(struct scan *scan, const struct scenario_node *node, const char *key,
+                         const struct scenario_groups *groups)
 {
-    if (node->ask_count == 0) {
-        complain(scan, node->line, "[node %s] asks nobody; a prober needs \"ask = NODE\"",
-                 node->name);
-    }
-    for (size_t i = 0; i < node->ask_count; i++) {
+    bool is_peer = strcmp(key, "peer") == 0;
+    for (size_t i = 0; i < groups->count; i++) {
         bool is_turned;
-        int asked = scenario_find_node(scan->scenario, node->ask[i]);
-        if (asked < 0 || scan->scenario->nodes[asked].kind != SCENARIO_SERVER) {
-            complain(scan, node->line, "[node %s] ask: '%s' is no server with a [node] section",
-                     node->name, node->ask[i]);
-        } else if (scenario_find_link(scan->scenario, node->name, node->ask[i], &is_turned) ==
-                   NULL) {
+        const char *name = groups->names[i];
+        int asked = scenario_find_node(scan->scenario, name);
+        int kind = asked < 0 ? -1 : scan->scenario->nodes[asked].kind;
+        if (kind != SCENARIO_CHIMED && (is_peer || kind != SCENARIO_SERVER)) {
+            complain(scan, node->line, "[node %s] %s: '%s' is no %s with a [node] section",
+                     node->name, key, name, is_peer ? "chimed" : "server or chimed");
+        } else if (scenario_find_link(scan->scenario, node->name, name, &is_turned) == NULL) {
             complain(scan, node->line, "[node %s] asks %s, but no [link %s %s] joins them",
-                     node->name, node->ask[i], node->name, node->ask[i]);
+                     node->name, name, node->name, name);
         }
+    }
+}
+
+static bool is_power(int64_t ns)
+{
+    while (ns < NS_PER_S) {
+        ns *= 2;
+    }
+    while (ns > NS_PER_S && ns % 2 == 0) {
+        ns /= 2;
+    }
+    return ns == NS_PER_S;
+}
+
+static void check_chimed(struct scan *scan, const struct scenario_node *node)
+{
+    const struct scenario_chimed *chimed = &node->chimed;
+    int64_t poll_ns = node->poll_ns > 0 ? node->poll_ns : scan->scenario->poll_ns;
+    int64_t least_ns = chimed->poll_min_ns > 0 ? chimed->poll_min_ns : poll_ns;
+    int64_t most_ns = chimed->poll_max_ns > 0 ? chimed->poll_max_ns : poll_ns;
+    check_groups(scan, node, "pool", &chimed->pool);
+    check_groups(scan, node, "peer", &chimed->peer);
+    if (least_ns > most_ns) {
+        complain(scan, node->line, "[node %s] poll-min is more than poll-max", node->name);
+    }
+    if (!is_power(least_ns) || !is_power(most_ns)) {
+        complain(scan, node->line,
+                 "[node %s] poll of a chimed: a power of two of seconds, such "
+                 "as \"64 s\"",
+                 node->name);
     }
 }
 
@@ -357,10 +386,15 @@ static void check_whole(struct scan *scan)
         const struct scenario_node *node = &scenario->nodes[i];
         nodes += node->count;
         if (node->kind < 0) {
-            complain(scan, node->line, "[node %s] has no kind; accepted: server or prober",
+            complain(scan, node->line, "[node %s] has no kind; accepted: server, prober or chimed",
                      node->name);
-        } else if (node->kind == SCENARIO_PROBER) {
-            check_prober(scan, node);
+        } else if (node->kind == SCENARIO_PROBER && node->ask.count == 0) {
+            complain(scan, node->line, "[node %s] asks nobody; a prober needs \"ask = NODE\"",
+                     node->name);
+        }
+        check_groups(scan, node, "ask", &node->ask);
+        if (node->kind == SCENARIO_CHIMED) {
+            check_chimed(scan, node);
         }
     }
     for (size_t i = 0; i < scenario->link_count; i++) {

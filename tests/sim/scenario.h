@@ -5,6 +5,7 @@
 #ifndef TESTS_SIM_SCENARIO_H
 #define TESTS_SIM_SCENARIO_H
 #include "client/sync/filter.h"
+#include "client/sync/sync.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/figures.h"
 #include "tests/sim/network.h"
@@ -15,7 +16,47 @@
 #define SCENARIO_SECTIONS_MAX 64 /* of each kind */
 #define SCENARIO_NODES_MAX 4096  /* all groups together */
 
-enum scenario_kind { SCENARIO_SERVER, SCENARIO_PROBER };
+#define SCENARIO_COMMANDS_MAX 8
+
+enum scenario_kind { SCENARIO_SERVER, SCENARIO_PROBER, SCENARIO_CHIMED };
+
+/* Groups of nodes that are asked. */
+struct scenario_groups {
+    size_t count;
+    char names[PROBER_SERVERS_MAX][SCENARIO_NAME_MAX];
+};
+
+/* What an operator tells a node, and when. */
+struct scenario_command {
+    int64_t at_ns;
+    int kind; /* enum command_kind */
+    char source[EVENT_NAME_MAX];
+};
+
+/* Somebody else sets a node's system clock: by_ns is added. */
+struct scenario_set {
+    int64_t at_ns;
+    int64_t by_ns;
+};
+
+/* What only a node that runs the daemon's engine has. */
+struct scenario_chimed {
+    struct scenario_groups pool; /* each by one name with several addresses */
+    struct scenario_groups peer;
+    bool is_ring;        /* of its own group it has the two next to it as peers only */
+    int64_t poll_min_ns; /* 0: poll */
+    int64_t poll_max_ns;
+    bool is_iburst;
+    bool is_interleaved;
+    bool is_shadow;
+    struct sync_options sync; /* what of it a scenario tells; sources are added later */
+    int64_t names_from_ns;    /* names are not resolved before */
+    int64_t suspend_error_ns; /* of the system clock after a suspend */
+    size_t command_count;
+    struct scenario_command commands[SCENARIO_COMMANDS_MAX];
+    size_t set_count;
+    struct scenario_set sets[SCENARIO_COMMANDS_MAX];
+};
 
 /* One node, or several of a kind. */
 struct scenario_node {
@@ -27,14 +68,14 @@ struct scenario_node {
     double rate_spread_ppm; /* drawn uniformly within +/- this, and added */
     int64_t offset_ns;      /* of the system clock at the start */
     int64_t offset_spread_ns;
-    int64_t precision_ns; /* of its clock */
-    int64_t stratum;      /* server: 1 to 15 */
-    size_t ask_count;     /* prober: groups of nodes */
-    char ask[PROBER_SERVERS_MAX][SCENARIO_NAME_MAX];
-    int filter;      /* -1: as in [scenario] */
-    int64_t poll_ns; /* 0: as in [scenario] */
+    int64_t precision_ns;       /* of its clock */
+    int64_t stratum;            /* server: 1 to 15 */
+    struct scenario_groups ask; /* prober, chimed */
+    int filter;                 /* -1: as in [scenario] */
+    int64_t poll_ns;            /* 0: as in [scenario] */
     int64_t burst;
     bool is_steering; /* prober: steers its system clock */
+    struct scenario_chimed chimed;
 };
 
 /* Between two groups of nodes; a is where the words "there" and "back" look from. */
@@ -66,6 +107,10 @@ struct scenario {
     int64_t start_ns;   /* UTC at the start */
     int64_t poll_ns;
     int filter; /* enum filter_kind, or PROBER_FILTER_NONE */
+    /* From then on an interval may miss the truth: the scenario breaks what it assumes. */
+    int64_t broken_from_ns;
+    /* A leap second at the midnight that follows the start: -1 deleted, 1 inserted, 0 none. */
+    int leap;
     /* The node whose clock, lies and all, the errors are measured against; empty: the truth. */
     char reference[SCENARIO_NAME_MAX];
     size_t node_count;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/sim/scenario_schema.h"
+#include "tests/sim/scenario_chimed.h"
 #include "tests/sim/scenario_value.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define YEAR_NS (INT64_C(365) * 86400 * NS_PER_S)
-#define RATE_MAX_PPM 100000.0
 #define UNGIVEN_NS INT64_MIN
 #define UNGIVEN_SHARE (-1.0)
 /* 2026-01-01 00:00:00 UTC */
@@ -43,6 +42,18 @@ TAKE(take_poll, struct scenario,
      value_duration(value, NS_PER_S / 8, (NS_PER_S << 17), &to->poll_ns))
 TAKE(take_filter, struct scenario, value_choice(value, scenario_filters, &to->filter))
 TAKE(take_reference, struct scenario, value_name(value, SCENARIO_NAME_MAX, to->reference))
+TAKE(take_broken_from, struct scenario, value_duration(value, 0, YEAR_NS, &to->broken_from_ns))
+
+static bool take_leap(void *target, const char *value)
+{
+    static const char *const words[] = {"delete", "none", "insert", NULL};
+    int choice;
+    if (!value_choice(value, words, &choice)) {
+        return false;
+    }
+    ((struct scenario *)target)->leap = choice - 1;
+    return true;
+}
 
 static bool take_start(void *target, const char *value)
 {
@@ -57,30 +68,20 @@ static bool take_start(void *target, const char *value)
 
 static bool take_kind(void *target, const char *value)
 {
-    static const char *const kinds[] = {"server", "prober", NULL};
+    static const char *const kinds[] = {"server", "prober", "chimed", NULL};
     return value_choice(value, kinds, &((struct scenario_node *)target)->kind);
-}
-
-static bool take_integer(const char *value, double maximum, int64_t *integer)
-{
-    double number;
-    if (!value_number(value, 0, maximum, &number) || number != floor(number)) {
-        return false;
-    }
-    *integer = (int64_t)number;
-    return true;
 }
 
 static bool take_count(void *target, const char *value)
 {
     struct scenario_node *node = target;
-    return take_integer(value, SCENARIO_NODES_MAX, &node->count) && node->count > 0;
+    return value_integer(value, SCENARIO_NODES_MAX, &node->count) && node->count > 0;
 }
 
 static bool take_stratum(void *target, const char *value)
 {
     struct scenario_node *node = target;
-    return take_integer(value, 15, &node->stratum) && node->stratum > 0;
+    return value_integer(value, 15, &node->stratum) && node->stratum > 0;
 }
 
 static bool take_rate(void *target, const char *value)
@@ -126,23 +127,7 @@ static bool take_suspend(void *target, const char *value)
     return true;
 }
 
-static bool take_ask(void *target, const char *value)
-{
-    struct scenario_node *node = target;
-    node->ask_count = 0;
-    for (const char *at = value; *at != '\0';) {
-        size_t size = strcspn(at, " \t,");
-        if (size >= SCENARIO_NAME_MAX || node->ask_count == PROBER_SERVERS_MAX) {
-            return false;
-        }
-        memcpy(node->ask[node->ask_count], at, size);
-        node->ask[node->ask_count++][size] = '\0';
-        at += size;
-        at += strspn(at, " \t,");
-    }
-    return node->ask_count > 0;
-}
-
+TAKE(take_ask, struct scenario_node, scenario_chimed_groups(value, &to->ask))
 TAKE(take_rate_spread, struct scenario_node, value_rate(value, RATE_MAX_PPM, &to->rate_spread_ppm))
 TAKE(take_offset, struct scenario_node, value_duration(value, -YEAR_NS, YEAR_NS, &to->offset_ns))
 TAKE(take_offset_spread, struct scenario_node,
@@ -156,21 +141,10 @@ TAKE(take_node_poll, struct scenario_node,
 
 static bool take_burst(void *target, const char *value)
 {
-    return take_integer(value, 100, &((struct scenario_node *)target)->burst);
+    return value_integer(value, 100, &((struct scenario_node *)target)->burst);
 }
 
-static bool take_yes(const char *value, bool *is_yes)
-{
-    static const char *const words[] = {"no", "yes", NULL};
-    int choice;
-    if (!value_choice(value, words, &choice)) {
-        return false;
-    }
-    *is_yes = choice != 0;
-    return true;
-}
-
-TAKE(take_steer, struct scenario_node, take_yes(value, &to->is_steering))
+TAKE(take_steer, struct scenario_node, value_yes(value, &to->is_steering))
 
 static bool take_noise(void *target, const char *value)
 {
@@ -192,7 +166,7 @@ TAKE(take_duplication, struct scenario_link, value_share(value, &to->there.dupli
 TAKE(take_spike, struct scenario_link, value_straggling(value, &to->there.spike))
 TAKE(take_reorder, struct scenario_link, value_straggling(value, &to->there.reorder))
 
-TAKE(take_in_order, struct scenario_link, take_yes(value, &to->there.in_order))
+TAKE(take_in_order, struct scenario_link, value_yes(value, &to->there.in_order))
 
 static bool take_reachable(void *target, const char *value)
 {
@@ -253,7 +227,9 @@ const struct scenario_key scenario_keys[] = {
     {SECTION_SCENARIO, "poll", "a duration from 125 ms to 131072 s", take_poll, false},
     {SECTION_SCENARIO, "filter", filter_text, take_filter, false},
     {SECTION_SCENARIO, "reference", "the name of a node", take_reference, false},
-    {SECTION_NODE, "kind", "server or prober", take_kind, false},
+    {SECTION_SCENARIO, "broken-from", duration_text, take_broken_from, false},
+    {SECTION_SCENARIO, "leap", "none, insert or delete", take_leap, false},
+    {SECTION_NODE, "kind", "server, prober or chimed", take_kind, false},
     {SECTION_NODE, "count", "1 to 4096", take_count, false},
     {SECTION_NODE, "stratum", "1 to 15", take_stratum, false},
     {SECTION_NODE, "precision", "a duration from 1 ns to 15 ms", take_precision, false},
@@ -272,6 +248,36 @@ const struct scenario_key scenario_keys[] = {
     {SECTION_NODE, "poll", "a duration from 125 ms to 131072 s", take_node_poll, false},
     {SECTION_NODE, "burst", "0 to 100", take_burst, false},
     {SECTION_NODE, "steer", "yes or no", take_steer, false},
+    {SECTION_NODE, "pool", "1 to 16 names of nodes", scenario_chimed_pool, false},
+    {SECTION_NODE, "peer", "1 to 16 names of nodes", scenario_chimed_peer, false},
+    {SECTION_NODE, "ring", "yes or no", scenario_chimed_ring, false},
+    {SECTION_NODE, "poll-min", "a power of two from 125 ms to 131072 s", scenario_chimed_poll_min,
+     false},
+    {SECTION_NODE, "poll-max", "a power of two from 125 ms to 131072 s", scenario_chimed_poll_max,
+     false},
+    {SECTION_NODE, "iburst", "yes or no", scenario_chimed_iburst, false},
+    {SECTION_NODE, "interleaved", "yes or no", scenario_chimed_interleaved, false},
+    {SECTION_NODE, "control", "system or shadow", scenario_chimed_control, false},
+    {SECTION_NODE, "faults", "auto, or 0 to 31", scenario_chimed_faults, false},
+    {SECTION_NODE, "min-sources", "1 to 64", scenario_chimed_min_sources, false},
+    {SECTION_NODE, "max-distance", duration_text, scenario_chimed_max_distance, false},
+    {SECTION_NODE, "drift-class", "a class that chimed.conf(5) names", scenario_chimed_drift_class,
+     false},
+    {SECTION_NODE, "drift-start", rate_text, scenario_chimed_drift_start, false},
+    {SECTION_NODE, "local-stratum", "1 to 15", scenario_chimed_local_stratum, false},
+    {SECTION_NODE, "orphan", "yes or no", scenario_chimed_orphan, false},
+    {SECTION_NODE, "step", "a duration and in how many updates, such as \"1 s in 3\"",
+     scenario_chimed_step, false},
+    {SECTION_NODE, "panic", duration_text, scenario_chimed_panic, false},
+    {SECTION_NODE, "leap", "kernel, smear or ignore", scenario_chimed_leap, false},
+    {SECTION_NODE, "names-from", duration_text, scenario_chimed_names_from, false},
+    {SECTION_NODE, "suspend-error", "a duration such as \"-200 ms\"", scenario_chimed_suspend_error,
+     false},
+    {SECTION_NODE, "set", "by how much and when, such as \"-5 s at 1 h\"", scenario_chimed_set,
+     true},
+    {SECTION_NODE, "command",
+     "accept, step, burst, online, offline or refresh, and when, such as \"burst at 1 h\"",
+     scenario_chimed_command, true},
     {SECTION_LINK, "delay", duration_text, take_delay, false},
     {SECTION_LINK, "delay-back", duration_text, take_delay_back, false},
     {SECTION_LINK, "jitter", jitter_text, take_jitter, false},
@@ -306,6 +312,7 @@ void scenario_set_defaults(struct scenario *scenario)
     scenario->start_ns = START_DEFAULT_NS;
     scenario->poll_ns = 64 * NS_PER_S;
     scenario->filter = FILTER_BANK;
+    scenario->broken_from_ns = INT64_MAX;
     for (size_t i = 0; i < FIGURES; i++) {
         scenario->most[i] = NAN;
         scenario->least[i] = NAN;
@@ -317,6 +324,7 @@ void scenario_node_defaults(struct scenario_node *node)
 {
     *node = (struct scenario_node){
         .kind = -1, .count = 1, .precision_ns = 100, .stratum = 1, .filter = -1};
+    scenario_chimed_defaults(&node->chimed);
 }
 
 void scenario_link_defaults(struct scenario_link *link)

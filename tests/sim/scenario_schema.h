@@ -25,7 +25,7 @@ struct scenario_key {
 };
 extern const struct scenario_key scenario_keys[];
 extern const size_t scenario_keys_count;
-#define SCENARIO_KEYS_MAX 64 /* no fewer than scenario_keys_count */
+#define SCENARIO_KEYS_MAX 96 /* no fewer than scenario_keys_count */
 
 /* What stands where a section gives nothing. */
 void scenario_set_defaults(struct scenario *scenario);

@@ -2,6 +2,7 @@
 #include "tests/sim/scenario_value.h"
 #include "common/base/quantity.h"
 #include "common/config/config_value.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,6 +94,27 @@ bool value_at(const char *text, int64_t minimum_ns, int64_t *ns, int64_t *at_ns)
         return false;
     }
     *ns = value_ns;
+    return true;
+}
+
+bool value_yes(const char *text, bool *is_yes)
+{
+    static const char *const words[] = {"no", "yes", NULL};
+    int choice;
+    if (!value_choice(text, words, &choice)) {
+        return false;
+    }
+    *is_yes = choice != 0;
+    return true;
+}
+
+bool value_integer(const char *text, double maximum, int64_t *integer)
+{
+    double number;
+    if (!value_number(text, 0, maximum, &number) || number != floor(number)) {
+        return false;
+    }
+    *integer = (int64_t)number;
     return true;
 }
 

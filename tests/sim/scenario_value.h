@@ -6,6 +6,8 @@
 #include "tests/sim/network.h"
 
 #define SCENARIO_WORD_MAX 64
+#define YEAR_NS (INT64_C(365) * 86400 * NS_PER_S)
+#define RATE_MAX_PPM 100000.0
 
 /* "250 us"; of any sign. */
 bool value_duration(const char *text, int64_t minimum_ns, int64_t maximum_ns, int64_t *ns);
@@ -28,6 +30,10 @@ bool value_jitter(const char *text, struct jitter *jitter);
 bool value_straggling(const char *text, struct straggling *straggling);
 /* A word of a list that ends with NULL: its place there. */
 bool value_choice(const char *text, const char *const *words, int *choice);
+/* "yes" or "no". */
+bool value_yes(const char *text, bool *is_yes);
+/* A whole number from 0 on. */
+bool value_integer(const char *text, double maximum, int64_t *integer);
 /* A name of less than room characters, without white space. */
 bool value_name(const char *text, size_t room, char *name);
 #endif

@@ -10,6 +10,9 @@
 
 struct world;
 
+/* Told what nodes log, and what becomes of each answer they get: one line, without its end. */
+typedef void world_listener(void *context, const char *line);
+
 /* scenario outlives the world. NULL, and a sentence in error, if it can't be. */
 struct world *world_create(const struct scenario *scenario, uint64_t seed,
                            char error[WORLD_ERROR_MAX]);
@@ -18,6 +21,7 @@ void world_destroy(struct world *world);
 void world_run(struct world *world, int64_t until_ns);
 /* Sums up. False if memory is short. */
 bool world_figures(const struct world *world, struct figures *figures) MUST_CHECK;
+void world_listen(struct world *world, world_listener *listener, void *context);
 /* How many nodes it has. */
 size_t world_node_count(const struct world *world);
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/sim/world_node.h"
+#include "tests/sim/world_host.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #define NTP_PORT 123
 #define NETWORK_OCTET 10 /* nodes live in 10.0.0.0/8 */
 #define CLIENTS_MAX 64
+#define WAYS_MAX SYNC_SOURCES_MAX
 /* Where each oscillator begins to count: far enough from zero that none comes below it. */
 #define MONO_START_NS (1000 * NS_PER_S)
 
@@ -77,16 +79,23 @@ static int8_t precision_of(const struct scenario_node *options)
     return precision;
 }
 
-static bool start_server(struct world_node *node, struct access *access, struct random *random,
-                         char error[WORLD_ERROR_MAX])
+static int8_t log2_of(int64_t ns)
 {
-    struct sync_options sync_options = sync_options_default();
-    sync_options.local_stratum = (unsigned)node->options->stratum;
-    sync_options.precision = precision_of(node->options);
+    int8_t log2 = SOURCE_POLL_MIN;
+    while (timestamp_log2_to_ns(log2) < ns) {
+        log2++;
+    }
+    return log2;
+}
+
+static bool start_node(struct world_node *node, const struct sync_options *sync_options,
+                       const struct access *access, struct random *random,
+                       char error[WORLD_ERROR_MAX])
+{
     struct reading now = system_clock_read(&node->clock, oscillator_read(&node->oscillator, 0));
     random_init_seeded(&node->random, random_u64(random));
     char why[SYNC_ERROR_MAX];
-    node->node = node_create(&sync_options, &node->random, now, why);
+    node->node = node_create(sync_options, &node->random, now, why);
     if (node->node == NULL) {
         snprintf(error, WORLD_ERROR_MAX, "%.200s", why);
         return false;
@@ -105,47 +114,123 @@ static bool start_server(struct world_node *node, struct access *access, struct 
     return true;
 }
 
-/* Appends the nodes that are asked, and the paths to them. */
+static bool start_server(struct world_node *node, const struct access *access,
+                         struct random *random, char error[WORLD_ERROR_MAX])
+{
+    struct sync_options sync_options = sync_options_default();
+    sync_options.local_stratum = (unsigned)node->options->stratum;
+    sync_options.precision = precision_of(node->options);
+    return start_node(node, &sync_options, access, random, error);
+}
+
+/* In a ring a node has those next to it. */
+static bool is_next_to(const struct world_node *node, int64_t count, size_t number)
+{
+    int64_t apart = llabs((int64_t)node->number - (int64_t)number);
+    return apart == 1 || apart == count - 1;
+}
+
+/* The way to one node: there is one already if it is asked in two ways. */
+static bool add_way(struct world_node *node, const struct scenario_link *link, bool is_turned,
+                    size_t to, struct random *random)
+{
+    if (find_way(node, to) != NULL) {
+        return true;
+    }
+    if (node->way_count == WAYS_MAX) {
+        return false;
+    }
+    struct world_way *way = &node->ways[node->way_count++];
+    way->to = to;
+    path_init(&way->there, is_turned ? &link->back : &link->there, random_u64(random));
+    path_init(&way->back, is_turned ? &link->there : &link->back, random_u64(random));
+    return true;
+}
+
+/* Appends the paths to groups of nodes. */
 static bool find_ways(struct world_nodes *nodes, const struct scenario *scenario, size_t index,
-                      struct random *random, char error[WORLD_ERROR_MAX])
+                      const struct scenario_groups *groups, struct random *random)
 {
     struct world_node *node = &nodes->items[index];
-    node->ways = calloc(PROBER_SERVERS_MAX, sizeof(*node->ways));
-    for (size_t i = 0; node->ways != NULL && i < node->options->ask_count; i++) {
-        const char *name = node->options->ask[i];
+    for (size_t i = 0; i < groups->count; i++) {
+        const char *name = groups->names[i];
         int group = scenario_find_node(scenario, name);
         assert(group >= 0);
         bool is_turned = false;
         const struct scenario_link *link =
             scenario_find_link(scenario, node->options->name, name, &is_turned);
-        for (size_t j = 0; j < (size_t)scenario->nodes[group].count; j++) {
-            if (nodes->first[group] + j == index) {
+        assert(link != NULL);
+        int64_t count = scenario->nodes[group].count;
+        bool is_ring = groups == &node->options->chimed.peer && node->options->chimed.is_ring &&
+                       &scenario->nodes[group] == node->options;
+        for (size_t j = 0; j < (size_t)count; j++) {
+            if (nodes->first[group] + j == index || (is_ring && !is_next_to(node, count, j))) {
                 continue;
             }
-            if (link == NULL || node->way_count == PROBER_SERVERS_MAX) {
-                snprintf(error, WORLD_ERROR_MAX,
-                         link == NULL ? "[node %.32s] asks %.32s, but no [link] joins them"
-                                      : "[node %.32s] asks more than 16 nodes, with %.32s",
-                         node->options->name, name);
+            if (!add_way(node, link, is_turned, nodes->first[group] + j, random)) {
                 return false;
             }
-            struct world_way *way = &node->ways[node->way_count++];
-            way->to = nodes->first[group] + j;
-            path_init(&way->there, is_turned ? &link->back : &link->there, random_u64(random));
-            path_init(&way->back, is_turned ? &link->there : &link->back, random_u64(random));
         }
     }
-    if (node->way_count == 0) {
-        snprintf(error, WORLD_ERROR_MAX, "%s", "not enough memory for the nodes' ways");
+    return true;
+}
+
+static size_t count_members(const struct scenario *scenario, const struct scenario_groups *groups)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < groups->count; i++) {
+        int group = scenario_find_node(scenario, groups->names[i]);
+        count += group >= 0 ? (size_t)scenario->nodes[group].count : 0;
     }
-    return node->way_count > 0;
+    return count;
+}
+
+static bool find_all_ways(struct world_nodes *nodes, const struct scenario *scenario, size_t index,
+                          struct random *random, char error[WORLD_ERROR_MAX])
+{
+    struct world_node *node = &nodes->items[index];
+    const struct scenario_node *options = node->options;
+    size_t most = count_members(scenario, &options->ask) +
+                  count_members(scenario, &options->chimed.pool) +
+                  count_members(scenario, &options->chimed.peer);
+    node->ways = calloc(most < WAYS_MAX ? most + 1 : WAYS_MAX, sizeof(*node->ways));
+    if (node->ways == NULL) {
+        snprintf(error, WORLD_ERROR_MAX, "%s", "not enough memory for the nodes' ways");
+        return false;
+    }
+    if (!find_ways(nodes, scenario, index, &options->ask, random) ||
+        !find_ways(nodes, scenario, index, &options->chimed.pool, random) ||
+        !find_ways(nodes, scenario, index, &options->chimed.peer, random)) {
+        snprintf(error, WORLD_ERROR_MAX, "[node %.32s] asks more than %d nodes", options->name,
+                 WAYS_MAX);
+        return false;
+    }
+    return true;
+}
+
+static bool start_series(struct world_node *node, const struct scenario *scenario,
+                         char error[WORLD_ERROR_MAX])
+{
+    size_t samples = (size_t)(scenario->duration_ns / scenario->sample_ns) + 1;
+    if (!series_init(&node->series, samples)) {
+        snprintf(error, WORLD_ERROR_MAX, "%s", "not enough memory for the nodes");
+        return false;
+    }
+    node->series.settled = (size_t)(scenario->settle_ns / scenario->sample_ns);
+    node->series.recovers = (size_t)(scenario->recover_ns / scenario->sample_ns);
+    return true;
 }
 
 static bool start_prober(struct world_nodes *nodes, const struct scenario *scenario, size_t index,
                          struct random *random, char error[WORLD_ERROR_MAX])
 {
     struct world_node *node = &nodes->items[index];
-    if (!find_ways(nodes, scenario, index, random, error)) {
+    if (!find_all_ways(nodes, scenario, index, random, error)) {
+        return false;
+    }
+    if (node->way_count > PROBER_SERVERS_MAX) {
+        snprintf(error, WORLD_ERROR_MAX, "[node %.32s] asks more than %d nodes",
+                 node->options->name, PROBER_SERVERS_MAX);
         return false;
     }
     const struct scenario_node *given = node->options;
@@ -162,32 +247,99 @@ static bool start_prober(struct world_nodes *nodes, const struct scenario *scena
         options.servers[i] = address_of(node->ways[i].to, NTP_PORT);
     }
     node->poll_ns = options.poll_ns;
-    size_t samples = (size_t)(scenario->duration_ns / scenario->sample_ns) + 1;
     node->prober = prober_create(&options, oscillator_read(&node->oscillator, 0));
-    if (node->prober == NULL || !series_init(&node->series, samples)) {
+    if (node->prober == NULL) {
         snprintf(error, WORLD_ERROR_MAX, "%s", "not enough memory for the nodes");
         return false;
     }
-    node->series.settled = (size_t)(scenario->settle_ns / scenario->sample_ns);
-    node->series.recovers = (size_t)(scenario->recover_ns / scenario->sample_ns);
-    return true;
+    return start_series(node, scenario, error);
 }
 
-bool world_node_read(const struct world_node *node, struct mono now, struct estimate *shown,
-                     int64_t *left_ns)
+/* A source for each node of a group, or one for all of it. */
+static void add_sources(const struct world_nodes *nodes, const struct scenario *scenario,
+                        const struct world_node *node, const struct scenario_groups *groups,
+                        enum source_kind kind)
 {
-    *left_ns = 0;
-    if (!prober_estimate(node->prober, now, shown)) {
+    const struct scenario_node *given = node->options;
+    int64_t poll_ns = given->poll_ns > 0 ? given->poll_ns : scenario->poll_ns;
+    for (size_t i = 0; i < groups->count; i++) {
+        int group = scenario_find_node(scenario, groups->names[i]);
+        assert(group >= 0);
+        size_t count = kind == SOURCE_POOL ? 1 : (size_t)scenario->nodes[group].count;
+        bool is_ring =
+            given->chimed.is_ring && kind == SOURCE_PEER && &scenario->nodes[group] == given;
+        for (size_t j = 0; j < count; j++) {
+            if (kind != SOURCE_POOL && (&nodes->items[nodes->first[group] + j] == node ||
+                                        (is_ring && !is_next_to(node, (int64_t)count, j)))) {
+                continue;
+            }
+            assert(node->host->sync.source_count < SYNC_SOURCES_MAX);
+            struct source_options *source = &node->host->sources[node->host->sync.source_count++];
+            *source = source_options_default();
+            source->kind = kind;
+            source->is_iburst = given->chimed.is_iburst;
+            source->is_interleaved = given->chimed.is_interleaved;
+            source->poll_min =
+                log2_of(given->chimed.poll_min_ns > 0 ? given->chimed.poll_min_ns : poll_ns);
+            source->poll_max =
+                log2_of(given->chimed.poll_max_ns > 0 ? given->chimed.poll_max_ns : poll_ns);
+            int filter = given->filter >= 0 ? given->filter : scenario->filter;
+            source->filter = filter < FILTER_KINDS ? (enum filter_kind)filter : FILTER_BANK;
+            snprintf(source->host, sizeof(source->host), count > 1 ? "%s.%zu" : "%s",
+                     groups->names[i], j);
+            snprintf(source->name, sizeof(source->name), "%.*s", EVENT_NAME_MAX - 1, source->host);
+        }
+    }
+}
+
+static bool start_chimed(struct world_nodes *nodes, const struct scenario *scenario, size_t index,
+                         struct random *random, char error[WORLD_ERROR_MAX])
+{
+    struct world_node *node = &nodes->items[index];
+    const struct scenario_chimed *given = &node->options->chimed;
+    if (!find_all_ways(nodes, scenario, index, random, error)) {
         return false;
     }
-    if (node->options->is_steering) {
-        struct reading reading = system_clock_read(&node->clock, now);
-        *left_ns = llabs(shown->wall.ns - reading.wall.ns) + 1;
-        shown->wall = reading.wall;
-        shown->fraction_ns = 0;
-        shown->rate_ppm = node->clock.rate_ppm;
+    node->host = calloc(1, sizeof(*node->host));
+    struct source_options *sources = calloc(SYNC_SOURCES_MAX, sizeof(*sources));
+    if (node->host == NULL || sources == NULL) {
+        free(sources);
+        snprintf(error, WORLD_ERROR_MAX, "%s", "not enough memory for the nodes");
+        return false;
     }
-    return true;
+    node->host->sources = sources;
+    node->host->sync = given->sync;
+    add_sources(nodes, scenario, node, &node->options->ask, SOURCE_SERVER);
+    add_sources(nodes, scenario, node, &given->pool, SOURCE_POOL);
+    add_sources(nodes, scenario, node, &given->peer, SOURCE_PEER);
+    node->host->sync.sources = sources;
+    node->host->sync.is_shadow = given->is_shadow;
+    node->host->sync.precision = precision_of(node->options);
+    int64_t poll_ns = node->options->poll_ns > 0 ? node->options->poll_ns : scenario->poll_ns;
+    node->poll_ns = given->poll_min_ns > 0 ? given->poll_min_ns : poll_ns;
+    node->start_ns = (int64_t)(random_unit(random) * (double)NS_PER_S);
+    bool ok = start_node(node, &node->host->sync, nodes->access, random, error) &&
+              start_series(node, scenario, error);
+    /* The engine has its own copy. */
+    free(sources);
+    node->host->sources = NULL;
+    node->host->sync.sources = NULL;
+    return ok;
+}
+
+static bool start(struct world_nodes *nodes, const struct scenario *scenario, size_t index,
+                  struct random *random, char error[WORLD_ERROR_MAX])
+{
+    struct world_node *node = &nodes->items[index];
+    switch ((enum scenario_kind)node->options->kind) {
+    case SCENARIO_SERVER:
+        return start_server(node, nodes->access, random, error);
+    case SCENARIO_PROBER:
+        return start_prober(nodes, scenario, index, random, error);
+    case SCENARIO_CHIMED:
+        return start_chimed(nodes, scenario, index, random, error);
+    }
+    return false;
 }
 
 bool world_nodes_create(struct world_nodes *nodes, const struct scenario *scenario, uint64_t seed,
@@ -214,10 +366,7 @@ bool world_nodes_create(struct world_nodes *nodes, const struct scenario *scenar
             node->number = j;
             node->address = address_of(index, NTP_PORT);
             start_clocks(node, scenario, &random);
-            bool ok = node->options->kind == SCENARIO_SERVER
-                          ? start_server(node, nodes->access, &random, error)
-                          : start_prober(nodes, scenario, index, &random, error);
-            if (!ok) {
+            if (!start(nodes, scenario, index, &random, error)) {
                 return false;
             }
         }
@@ -232,6 +381,7 @@ void world_nodes_destroy(struct world_nodes *nodes)
         server_destroy(node->server);
         node_destroy(node->node);
         prober_destroy(node->prober);
+        free(node->host);
         free(node->ways);
         series_clear(&node->series);
     }

@@ -9,6 +9,8 @@
 #include "tests/sim/system_clock.h"
 #include "tests/sim/world.h"
 
+struct world_host;
+
 /* A node's way to another, and back. */
 struct world_way {
     size_t to; /* index of the other node */
@@ -25,13 +27,17 @@ struct world_node {
     struct address address;
     struct oscillator oscillator;
     struct system_clock clock;
-    /* SCENARIO_SERVER */
+    int64_t start_ns; /* of true time: its first event is not before */
+    /* SCENARIO_SERVER, SCENARIO_CHIMED */
     struct node *node;
     struct random random;
     struct server *server;
+    /* SCENARIO_CHIMED */
+    struct world_host *host;
+    struct mono steered_until;
     /* SCENARIO_PROBER */
     struct prober *prober;
-    int64_t poll_ns;
+    int64_t poll_ns; /* the least that it asks after; of a chimed too */
     size_t way_count;
     struct world_way *ways;
     struct series series;
@@ -56,8 +62,4 @@ void world_nodes_destroy(struct world_nodes *nodes);
 struct world_node *world_nodes_find(const struct world_nodes *nodes, const struct address *address);
 /* The path of a datagram from one node to another; NULL if nothing links them. */
 struct path *world_nodes_path(const struct world_nodes *nodes, size_t from, size_t to);
-/* What a prober goes by, at now: its estimate, or, if it steers, what its clock shows; left_ns is
- * what that clock has still to correct. False if it has no estimate. */
-bool world_node_read(const struct world_node *node, struct mono now, struct estimate *shown,
-                     int64_t *left_ns) MUST_CHECK;
 #endif

@@ -64,7 +64,7 @@ static void test_everything(void)
     CU_ASSERT_EQUAL(scenario.start_ns, 2085973096 * NS_PER_S);
     CU_ASSERT_EQUAL(scenario.filter, FILTER_NTP);
     CU_ASSERT_STRING_EQUAL(scenario.reference, "a");
-    CU_ASSERT_EQUAL(node->ask_count, 2);
+    CU_ASSERT_EQUAL(node->ask.count, 2);
     CU_ASSERT_EQUAL(node->filter, PROBER_FILTER_NONE);
     CU_ASSERT_EQUAL(node->offset_ns, -NS_PER_S);
     CU_ASSERT_DOUBLE_EQUAL(node->oscillator.rate_ppm, 0.02, 1e-12);
@@ -97,6 +97,53 @@ static void test_everything(void)
     CU_ASSERT_PTR_NULL(scenario_find_link(&scenario, "a", "b", &is_turned));
 }
 
+static void test_chimed(void)
+{
+    CU_ASSERT_TRUE_FATAL(
+        parse("[scenario]\nbroken-from = 1 h\nleap = delete\n[node s]\nkind = server\ncount = 5\n"
+              "[node c]\nkind = chimed\nask = s\npool = s\npeer = c\nring = yes\npoll-min = 16 s\n"
+              "poll-max = 1024 s\niburst = no\ninterleaved = yes\ncontrol = shadow\nfaults = 1\n"
+              "min-sources = 2\nmax-distance = 1 s\ndrift-class = strict\ndrift-start = 100 ppm\n"
+              "local-stratum = 10\norphan = yes\nstep = 100 ms in 4\npanic = 10 s\nleap = smear\n"
+              "names-from = 1 min\nsuspend-error = -1 s\nset = -5 s at 1 h\n"
+              "command = accept at 2 h\ncommand = offline s.3 at 3 h\n"
+              "[link * *]\ndelay = 1 ms\n"));
+    const struct scenario_chimed *chimed = &scenario.nodes[1].chimed;
+    CU_ASSERT_EQUAL(scenario.broken_from_ns, 3600 * NS_PER_S);
+    CU_ASSERT_EQUAL(scenario.leap, -1);
+    CU_ASSERT_EQUAL(chimed->pool.count, 1);
+    CU_ASSERT_STRING_EQUAL(chimed->peer.names[0], "c");
+    CU_ASSERT_TRUE(chimed->is_ring && chimed->is_interleaved && chimed->is_shadow);
+    CU_ASSERT_FALSE(chimed->is_iburst);
+    CU_ASSERT_EQUAL(chimed->poll_min_ns, 16 * NS_PER_S);
+    CU_ASSERT_EQUAL(chimed->poll_max_ns, 1024 * NS_PER_S);
+    CU_ASSERT_EQUAL(chimed->sync.faults, 1);
+    CU_ASSERT_EQUAL(chimed->sync.min_sources, 2);
+    CU_ASSERT_EQUAL(chimed->sync.max_distance_ns, NS_PER_S);
+    CU_ASSERT_EQUAL(chimed->sync.bound.drift_class, DRIFT_STRICT);
+    CU_ASSERT_EQUAL(chimed->sync.bound.drift_start_ppm, 100);
+    CU_ASSERT_EQUAL(chimed->sync.local_stratum, 10);
+    CU_ASSERT_TRUE(chimed->sync.is_orphan);
+    CU_ASSERT_EQUAL(chimed->sync.discipline.step_ns, 100 * NS_PER_MS);
+    CU_ASSERT_EQUAL(chimed->sync.discipline.step_updates, 4);
+    CU_ASSERT_EQUAL(chimed->sync.discipline.panic_ns, 10 * NS_PER_S);
+    CU_ASSERT_EQUAL(chimed->sync.leap, SYNC_LEAP_SMEAR);
+    CU_ASSERT_EQUAL(chimed->names_from_ns, 60 * NS_PER_S);
+    CU_ASSERT_EQUAL(chimed->suspend_error_ns, -NS_PER_S);
+    CU_ASSERT_EQUAL(chimed->sets[0].by_ns, -5 * NS_PER_S);
+    CU_ASSERT_EQUAL(chimed->command_count, 2);
+    CU_ASSERT_EQUAL(chimed->commands[0].kind, COMMAND_ACCEPT);
+    CU_ASSERT_STRING_EQUAL(chimed->commands[0].source, "");
+    CU_ASSERT_EQUAL(chimed->commands[1].kind, COMMAND_OFFLINE);
+    CU_ASSERT_STRING_EQUAL(chimed->commands[1].source, "s.3");
+    CU_ASSERT_EQUAL(chimed->commands[1].at_ns, 3 * 3600 * NS_PER_S);
+
+    CU_ASSERT_TRUE_FATAL(parse("[node c]\nkind = chimed\n"));
+    CU_ASSERT_TRUE(scenario.nodes[0].chimed.is_iburst);
+    CU_ASSERT_EQUAL(scenario.nodes[0].chimed.sync.faults, SYNC_FAULTS_AUTO);
+    CU_ASSERT_EQUAL(scenario.broken_from_ns, INT64_MAX);
+}
+
 static void test_mistakes(void)
 {
     static const char *const mistakes[][2] = {
@@ -112,12 +159,18 @@ static void test_mistakes(void)
         {"[node]\n", "x.ini:1: [node] is no section"},
         {"[node a\n", "x.ini:1: [node a is no section"},
         {"[node a]\n[node a]\n", "x.ini:2: [node a] is there already"},
-        {"[node a]\n", "x.ini:1: [node a] has no kind; accepted: server or prober"},
-        {"[node a]\nkind = clock\n", "x.ini:2: [node] kind: found 'clock'; accepted: server or"},
+        {"[node a]\n", "x.ini:1: [node a] has no kind; accepted: server, prober or chimed"},
+        {"[node a]\nkind = clock\n",
+         "x.ini:2: [node] kind: found 'clock'; accepted: server, prober or"},
         {"[node a]\nkind = prober\n", "x.ini:1: [node a] asks nobody"},
         {"[node a]\nkind = prober\nask = b\n", "[node a] ask: 'b' is no server"},
         {"[node b]\nkind = server\n[node a]\nkind = prober\nask = b\n",
          "x.ini:3: [node a] asks b, but no [link a b] joins them"},
+        {"[node a]\nkind = chimed\npeer = b\n", "[node a] peer: 'b' is no chimed"},
+        {"[node a]\nkind = chimed\npoll = 100 s\n", "[node a] poll of a chimed: a power of two"},
+        {"[node a]\nkind = chimed\npoll-min = 128 s\n", "[node a] poll-min is more than poll-max"},
+        {"[node a]\ndrift-class = loose\n", "x.ini:2: [node] drift-class: found 'loose'"},
+        {"[node a]\ncommand = sleep at 1 h\n", "x.ini:2: [node] command: found 'sleep at 1 h'"},
         {WORLD "[link c z]\n", "x.ini:8: [link c z]: no [node z]"},
         {WORLD "[fault f]\nnode = c\nkind = silent\n", "x.ini:8: [fault f] needs a kind, and as"},
         {WORLD "[bounds]\noffset-rms = 1 us\n", "[bounds] offset-rms: unknown key; accepted: "},
@@ -175,6 +228,7 @@ static void test_values(void)
 static const struct unit_case cases[] = {
     {"what is not given", test_defaults},
     {"every key", test_everything},
+    {"the keys of a node that runs all of it", test_chimed},
     {"every mistake has its line and what is accepted", test_mistakes},
     {"values of several parts", test_values},
 };

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* world_host.h - what the daemon's host is to a node that runs the whole engine: sockets, names,
+ * the system clock and its kernel, the state files, an operator. Used by world*.c only. */
+#ifndef TESTS_SIM_WORLD_HOST_H
+#define TESTS_SIM_WORLD_HOST_H
+#include "tests/sim/world_core.h"
+
+/* A socket of the engine's, and when it was last used to ask. */
+struct world_association {
+    uint32_t number; /* 0: free */
+    bool is_shared;
+    struct address remote;
+    uint64_t asked;
+    struct mono asked_at;
+    unsigned quick;      /* how many requests may still come sooner than the poll interval */
+    unsigned unanswered; /* requests since the last good answer */
+};
+
+struct world_host {
+    struct sync_options sync;
+    struct source_options *sources;
+    struct world_association associations[SYNC_SOURCES_MAX];
+    uint64_t asked; /* requests */
+    uint64_t good;  /* samples */
+
+    /* The kernel's own state, as last set. */
+    bool has_kernel;
+    struct action_kernel kernel;
+    struct mono kernel_at;
+    bool is_leap_planned;
+
+    /* For the checks. */
+    uint64_t start_good; /* good, when the clock was last to be set anew: steps are allowed then */
+    bool has_earliest;
+    int64_t earliest_ns;
+    uint32_t epoch;
+    bool is_outside; /* the truth lies outside of the interval ... */
+    bool is_noticed; /* ... and the status says so */
+    int64_t outside_from_ns;
+    uint32_t outside_epoch;
+    double notice_ns; /* the longest time until it did; infinite if it never did */
+};
+
+/* Asks for its first events: commands, steps of its clock, suspends. */
+void world_host_start(struct world *world, struct world_node *node);
+/* Whether a datagram reaches anybody on this machine; completes it with its association. */
+bool world_host_takes(const struct world *world, struct world_node *node,
+                      struct datagram *datagram);
+/* Lets node or server handle an event, and performs what they want. */
+void world_host_handle(struct world *world, struct world_node *node, const struct event *event);
+/* What world_host planned happens. */
+void world_host_happen(struct world *world, enum happening kind, uint64_t which);
+#endif
