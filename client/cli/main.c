@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/cli/command.h"
+#include "client/cli/spelling.h"
 #include "common/host/files.h"
 #include "config.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-#define NAME_MAX_LENGTH 32
-#define NEAR_ENOUGH 3 /* edits, beyond which a name is no misspelling of another */
 
 static const struct subcommand {
     const char *name;
@@ -21,6 +19,7 @@ static const struct subcommand {
     {"status", command_status, "the running chimed: its state, offset, interval, clock"},
     {"sources", command_sources, "whom it asks, what they say, and why some are not used"},
     {"tracking", command_tracking, "how it follows them, as users of chronyc know it"},
+    {"explain", command_explain, "what a word means"},
     {"accept", command_accept, "end a panic: believe the sources"},
     {"step", command_step, "correct what is left of the offset by a step"},
     {"burst", command_burst, "ask the sources quickly, a few times"},
@@ -36,46 +35,18 @@ static void print_help(FILE *stream)
     fprintf(stream,
             "chime SUBCOMMAND [OPTION]... - asks what time it is, and how sure that is\n\n");
     for (size_t i = 0; i < SUBCOMMANDS; i++) {
-        fprintf(stream, "  %-8s %s\n", subcommands[i].name, subcommands[i].summary);
+        fprintf(stream, "  %-9s %s\n", subcommands[i].name, subcommands[i].summary);
     }
     fprintf(stream, "\n'chime SUBCOMMAND --help' says more; 'chime --version' the version.\n"
                     "Exit code: 0 success, 1 failure, 2 a mistake in the arguments.\n");
 }
 
-static unsigned smallest(unsigned a, unsigned b, unsigned c)
-{
-    unsigned least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-/* How many letters must be changed, added or left out to get from one to the other. */
-static unsigned edits(const char *from, const char *to)
-{
-    unsigned row[NAME_MAX_LENGTH + 1];
-    size_t width = strlen(to);
-    if (width > NAME_MAX_LENGTH) {
-        return NAME_MAX_LENGTH;
-    }
-    for (size_t j = 0; j <= width; j++) {
-        row[j] = (unsigned)j;
-    }
-    for (size_t i = 0; from[i] != '\0'; i++) {
-        unsigned diagonal = row[0]++;
-        for (size_t j = 0; j < width; j++) {
-            unsigned above = row[j + 1];
-            row[j + 1] = smallest(row[j] + 1, above + 1, diagonal + (from[i] != to[j]));
-            diagonal = above;
-        }
-    }
-    return row[width];
-}
-
 static int complain(const char *name)
 {
     const struct subcommand *nearest = NULL;
-    unsigned least = NEAR_ENOUGH + 1;
+    unsigned least = SPELLING_NEAR + 1;
     for (size_t i = 0; i < SUBCOMMANDS; i++) {
-        unsigned count = edits(subcommands[i].name, name);
+        unsigned count = spelling_distance(subcommands[i].name, name);
         if (count < least) {
             least = count;
             nearest = &subcommands[i];
