@@ -172,12 +172,6 @@ static const char *take_line(struct ask *ask)
     return ask->buffer;
 }
 
-bool ask_has_line(const struct ask *ask)
-{
-    return ask->used > ask->end &&
-           memchr(ask->buffer + ask->end, '\n', ask->used - ask->end) != NULL;
-}
-
 const char *ask_receive(struct ask *ask, int timeout_ms, char error[ASK_ERROR_MAX])
 {
     int64_t deadline_ms = now_ms() + timeout_ms;
@@ -194,6 +188,10 @@ const char *ask_receive(struct ask *ask, int timeout_ms, char error[ASK_ERROR_MA
         if (received < 0) {
             snprintf(error, ASK_ERROR_MAX, "chimed at %s closed the connection without an answer%s",
                      ask_path(ask), received == -EPIPE ? "" : " (an error)");
+            return NULL;
+        }
+        if (received == 0 && timeout_ms == 0) {
+            error[0] = '\0';
             return NULL;
         }
         if (received == 0 && !wait_for(ask->fd, POLLIN, deadline_ms)) {

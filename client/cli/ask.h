@@ -36,8 +36,6 @@ const char *ask_path(const struct ask *ask);
 /* Sends a request, without its newline. */
 bool ask_send(struct ask *ask, const char *request, char error[ASK_ERROR_MAX]) MUST_CHECK;
 /* The next line, without its end; lives until the next call. NULL, and a sentence in error, if it
- * does not come in time. */
+ * does not come in time. With 0 it only looks: an empty error then says that there is none yet. */
 const char *ask_receive(struct ask *ask, int timeout_ms, char error[ASK_ERROR_MAX]);
-/* Whether a whole line is here already. */
-bool ask_has_line(const struct ask *ask);
 #endif

@@ -134,7 +134,7 @@ static int complain(const char *word)
         used += size > 0 ? (size_t)size : 0;
     }
     if (count > 0) {
-        (void)options_complain("explain", "'%s' is not known; near it are %s", word, list);
+        (void)options_complain("explain", "'%s' is not known; near it: %s", word, list);
     } else {
         (void)options_complain("explain", "'%s' is not known; 'chime explain' lists what is", word);
     }

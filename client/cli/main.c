@@ -19,6 +19,7 @@ static const struct subcommand {
     {"status", command_status, "the running chimed: its state, offset, interval, clock"},
     {"sources", command_sources, "whom it asks, what they say, and why some are not used"},
     {"tracking", command_tracking, "how it follows them, as users of chronyc know it"},
+    {"watch", command_watch, "all of that, live in the terminal"},
     {"explain", command_explain, "what a word means"},
     {"accept", command_accept, "end a panic: believe the sources"},
     {"step", command_step, "correct what is left of the offset by a step"},
