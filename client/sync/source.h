@@ -128,8 +128,7 @@ uint32_t source_contradictions(const struct source *source);
 const struct sample *source_sample(const struct source *source);
 uint8_t source_reach(const struct source *source);
 /* Its own reasons not to be selected: OFFLINE to WAITING, UNSYNCHRONISED, NOSELECT; else
- * SOURCE_COMBINED, and the verdict is the caller's. reason becomes a sentence; NULL: it is not
- * wanted (the engine asks after every sample). */
+ * SOURCE_COMBINED, and the verdict is the caller's. reason becomes a sentence. */
 enum source_state source_state_own(const struct source *source, struct mono now,
                                    char reason[STATUS_TEXT_MAX]);
 /* All but state, reason and weight; our clock reads now and is steered at clock_rate_ppm. */

@@ -1,59 +1,60 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/sync/sync.h"
-#include "ntpwire/packet.h"
-#include "ntpwire/refid.h"
+#include "client/sync/sync_inner.h"
+#include "common/base/quantity.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* The claim is renewed this often: clients refuse a reference time of long ago. */
-#define RENEWAL_NS (16 * NS_PER_S)
+#define PPM 1e-6
 
-struct sync {
-    struct sync_options options;
-    struct random *random;
-    struct sync_state state;
-    struct mono deadline;
-};
-
-struct sync_options sync_options_default(void)
+static bool copy_keys(const struct keyring *from, struct keyring *to)
 {
-    return (struct sync_options){.precision = -20,
-                                 .faults = SYNC_FAULTS_AUTO,
-                                 .min_sources = 1,
-                                 .max_distance_ns = 3 * NS_PER_S,
-                                 .void_after_ns = 1000 * NS_PER_S,
-                                 .bound = {.drift_class = DRIFT_NORMAL, .drift_start_ppm = 500},
-                                 .discipline = discipline_defaults,
-                                 .leap_window_ns = 86400 * NS_PER_S};
+    *to = (struct keyring){.count = 0};
+    if (from == NULL || from->count == 0) {
+        return true;
+    }
+    to->keys = calloc(from->count, sizeof(*to->keys));
+    if (to->keys == NULL) {
+        return false;
+    }
+    memcpy(to->keys, from->keys, from->count * sizeof(*to->keys));
+    to->count = from->count;
+    return true;
 }
 
-/* What is said beside the timebase. */
-static struct sync_state local_claim(const struct sync_options *options)
+/* Takes over everything but the sources, and makes the table of these. On failure nothing is
+ * changed. */
+static bool adopt(struct sync *sync, const struct sync_options *options, struct mono now,
+                  struct sync_table *table, char error[SYNC_ERROR_MAX])
 {
-    struct sync_state state = sync_state_unsynchronised(options->precision);
-    if (options->local_stratum == 0) {
-        return state;
+    struct source_common common = sync->common;
+    sync->keyring_before = sync->keyring;
+    if (!copy_keys(options->keyring, &sync->keyring)) {
+        sync->keyring = sync->keyring_before;
+        snprintf(error, SYNC_ERROR_MAX, "out of memory");
+        return false;
     }
-    state.leap = LEAP_NONE;
-    state.stratum = (uint8_t)options->local_stratum;
-    state.refid = options->local_stratum == 1 ? REFID_LOCL : REFID_LOCAL_CLOCK;
-    state.root_delay_ns = 0;
-    state.root_dispersion_ns = timestamp_log2_to_ns(options->precision);
-    /* The local clock is the reference here: it does not stray from itself. */
-    state.dispersion_ppm = 0;
-    return state;
-}
-
-static void renew(struct sync *sync, struct wall utc, struct reading now)
-{
-    enum sync_timebase timebase = sync->state.timebase;
-    sync->state = local_claim(&sync->options);
-    sync->state.timebase = timebase;
-    sync->state.anchor = now.mono;
-    sync->state.utc = utc;
-    if (sync->options.local_stratum != 0) {
-        sync->state.reference = utc;
+    sync->common = (struct source_common){.random = sync->random,
+                                          .keyring = &sync->keyring,
+                                          .precision = options->precision,
+                                          .bound = options->bound};
+    if (!sync_table_build(sync, options, now, table, error)) {
+        keyring_clear(&sync->keyring);
+        sync->keyring = sync->keyring_before;
+        sync->common = common;
+        return false;
     }
+    keyring_clear(&sync->keyring_before);
+    bool is_shadow = sync->options.is_shadow;
+    sync->options = *options;
+    sync->options.is_shadow = is_shadow;
+    sync->options.sources = NULL;
+    sync->options.source_count = 0;
+    sync->options.keyring = NULL;
+    sync->span.options = options->bound;
+    return true;
 }
 
 struct sync *sync_create(const struct sync_options *options, struct random *random,
@@ -64,56 +65,312 @@ struct sync *sync_create(const struct sync_options *options, struct random *rand
         snprintf(error, SYNC_ERROR_MAX, "out of memory");
         return NULL;
     }
-    sync->options = *options;
     sync->random = random;
-    sync->deadline = now.mono;
-    renew(sync, now.wall, now);
+    sync->next_number = 1;
+    sync->options.is_shadow = options->is_shadow;
+    sync->started = now.mono;
+    sync->handled = now.mono;
+    sync->selected = SIZE_MAX;
+    sync->condition = SYNC_STARTING;
+    if (!adopt(sync, options, now.mono, &sync->table, error)) {
+        free(sync);
+        return NULL;
+    }
+    span_init(&sync->span, &options->bound);
+    sync_clock_init(sync, now);
+    sync->publish_at = now.mono;
+    sync->save_time_at = now.mono;
+    sync_claim_find_condition(sync, now, NULL);
+    sync_claim_renew(sync, now);
     return sync;
 }
 
 void sync_destroy(struct sync *sync)
 {
-    free(sync);
+    if (sync != NULL) {
+        for (size_t i = 0; i < sync->doomed_count; i++) {
+            source_destroy(sync->doomed[i]);
+        }
+        sync_table_discard(&sync->table, NULL);
+        keyring_clear(&sync->keyring);
+        free(sync);
+    }
+}
+
+static bool is_kept(const struct sync_table *table, const struct source *source)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->entries[i].source == source) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Which entry of the new table is the one that is selected. */
+static size_t find_kept(const struct sync *sync, const struct sync_table *table)
+{
+    for (size_t i = 0; sync->selected < sync->table.count && i < table->count; i++) {
+        if (table->entries[i].source == sync->table.entries[sync->selected].source) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
 }
 
 bool sync_configure(struct sync *sync, const struct sync_options *options, struct reading now,
                     struct actions *out, char error[SYNC_ERROR_MAX])
 {
-    (void)out;
-    (void)error;
-    sync->options = *options;
-    sync->deadline = now.mono;
-    renew(sync, sync_state_utc(&sync->state, now), now);
+    struct sync_table table;
+    if (sync->doomed_count > 0) {
+        snprintf(error, SYNC_ERROR_MAX, "the reload before is not finished yet: try again");
+        return false;
+    }
+    if (!adopt(sync, options, now.mono, &table, error)) {
+        return false;
+    }
+    for (size_t i = 0; i < sync->table.count; i++) {
+        if (!is_kept(&table, sync->table.entries[i].source)) {
+            sync->doomed[sync->doomed_count++] = sync->table.entries[i].source;
+        }
+    }
+    sync->selected = find_kept(sync, &table);
+    free(sync->table.names);
+    free(sync->table.entries);
+    sync->table = table;
+    sync->started = now.mono;
+    sync->discipline.options = options->discipline;
+    (void)sync_judge(sync, NULL, now, out);
+    sync_claim_find_condition(sync, now, out);
+    sync_claim_renew(sync, now);
+    sync->publish_at = now.mono;
     return true;
 }
 
-void sync_handle(struct sync *sync, const struct event *event, struct actions *out)
+/* Which address of ours a source knows us by. */
+static void learn_address(struct sync *sync, struct sync_entry *entry,
+                          const struct address *address)
 {
-    if (event->kind != EVENT_TIMER || event->now.mono.ns < sync->deadline.ns) {
+    if (address->family == ADDRESS_NONE || address_is_wildcard(address)) {
         return;
     }
-    renew(sync, sync_state_utc(&sync->state, event->now), event->now);
-    sync->deadline.ns = event->now.mono.ns + RENEWAL_NS;
-    actions_append(out, ACTION_PUBLISH)->publish = sync->state;
+    /* The digest of an IPv6 address is not computed anew for every datagram. */
+    if (entry->local_refid != 0) {
+        return;
+    }
+    entry->local_refid = sync_refid_of(address);
+    if (!sync_is_own_refid(sync, entry->local_refid) && sync->own_count < SYNC_OWN_MAX) {
+        sync->own_refids[sync->own_count++] = entry->local_refid;
+    }
 }
 
-struct mono sync_deadline(const struct sync *sync)
+static void take_news(struct sync *sync, struct sync_entry *entry, enum source_news news,
+                      struct reading now, struct actions *out)
 {
-    return sync->deadline;
+    if (news == SOURCE_NOTHING) {
+        return;
+    }
+    bool is_sample = news == SOURCE_SAMPLED || news == SOURCE_STEPPED;
+    bool counts = sync_judge(sync, is_sample ? entry : NULL, now, out);
+    if (counts) {
+        sync_clock_steer(sync, true, now, out);
+        sync_claim_find_condition(sync, now, out);
+        sync_claim_publish(sync, now, out);
+        if (!sync->has_saved_rate) {
+            sync_claim_save(sync, false, now, out);
+        }
+    } else if (news == SOURCE_CHANGED) {
+        sync_claim_find_condition(sync, now, out);
+    }
+}
+
+static struct sync_entry *find_wanting(struct sync *sync, const struct datagram *datagram)
+{
+    if (datagram->association != 0) {
+        return sync_table_find(sync, datagram->association);
+    }
+    for (size_t i = 0; i < sync->table.count; i++) {
+        if (sync->table.entries[i].is_connected &&
+            source_wants(sync->table.entries[i].source, datagram)) {
+            return &sync->table.entries[i];
+        }
+    }
+    return NULL;
 }
 
 bool sync_wants(const struct sync *sync, const struct datagram *datagram)
 {
-    (void)sync;
-    (void)datagram;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        if (sync->table.entries[i].is_connected &&
+            source_wants(sync->table.entries[i].source, datagram)) {
+            return true;
+        }
+    }
     return false;
+}
+
+static void take_datagram(struct sync *sync, const struct event *event, struct actions *out)
+{
+    struct sync_entry *entry = find_wanting(sync, &event->datagram);
+    if (entry == NULL || !entry->is_connected) {
+        return;
+    }
+    learn_address(sync, entry, &event->datagram.destination);
+    enum source_news news =
+        source_receive(entry->source, &event->datagram, &sync->state, event->now, out);
+    take_news(sync, entry, news, event->now, out);
+}
+
+static void take_refusal(struct sync *sync, const struct event *event, struct actions *out)
+{
+    struct sync_entry *entry = sync_table_find(sync, event->refused.association);
+    if (entry == NULL) {
+        return;
+    }
+    enum source_news news = source_refused(entry->source, event->refused.error, event->now.mono);
+    take_news(sync, entry, news, event->now, out);
+    sync_table_refused(sync, entry, event->now);
+}
+
+/* A source is asked at its time; the clock is looked after; what we say is renewed. */
+static void take_timer(struct sync *sync, struct reading now, struct actions *out)
+{
+    if (sync->steer_at.ns <= now.mono.ns) {
+        (void)sync_judge(sync, NULL, now, out);
+        sync_clock_steer(sync, false, now, out);
+    }
+    if (sync->publish_at.ns <= now.mono.ns) {
+        sync_table_maintain(sync, now, out);
+        if (sync->condition != SYNC_SYNCHRONISED) {
+            (void)sync_judge(sync, NULL, now, out);
+        }
+        sync_claim_find_condition(sync, now, out);
+        sync_claim_publish(sync, now, out);
+        sync_claim_save(sync, false, now, out);
+    }
+    sync_table_run(sync, now, out);
+}
+
+/* Nothing that was measured before holds for what comes: the oscillator did not count all. */
+static void take_disruption(struct sync *sync, const struct event *event, struct actions *out)
+{
+    char by[QUANTITY_TEXT_MAX], reason[STATUS_TEXT_MAX];
+    int64_t by_ns = event->disruption.by_ns;
+    quantity_format_duration(by_ns, false, by);
+    for (size_t i = 0; i < sync->table.count; i++) {
+        struct sync_entry *entry = &sync->table.entries[i];
+        if (entry->is_connected) {
+            source_void(entry->source, event->now.mono);
+            entry->is_spread = false;
+            entry->hold_until.ns = 0;
+        }
+    }
+    if (sync->table.count == 0) {
+        return;
+    }
+    span_void(&sync->span);
+    sync->has_estimate = false;
+    sync->started = event->now.mono;
+    snprintf(reason, sizeof(reason),
+             "the machine slept or was moved, and its oscillator missed %s; all sources are asked "
+             "again",
+             by);
+    sync_end_epoch(sync, reason, out);
+    sync_clock_disturb(sync, by_ns, false, event->now);
+    (void)sync_judge(sync, NULL, event->now, out);
+    sync_clock_steer(sync, false, event->now, out);
+    sync_claim_find_condition(sync, event->now, out);
+    sync_claim_publish(sync, event->now, out);
+}
+
+/* Samples and intervals are of the oscillator, which nobody set: only the clock is wrong. */
+static void take_clock_set(struct sync *sync, const struct event *event, struct actions *out)
+{
+    char by[QUANTITY_TEXT_MAX];
+    if (sync->options.is_shadow || !sync->has_steered) {
+        return;
+    }
+    quantity_format_duration(event->disruption.by_ns, true, by);
+    sync_clock_disturb(sync, event->disruption.by_ns, true, event->now);
+    actions_report(out, REPORT_WARNING,
+                   "somebody else set the system clock, by %s; it is %s what the sources say", by,
+                   sync->discipline.state == DISCIPLINE_STARTING ? "set back to" : "slewed to");
+    if (sync_judge(sync, NULL, event->now, out) || sync->judgement.has_estimate) {
+        sync_clock_steer(sync, true, event->now, out);
+    }
+    sync_claim_find_condition(sync, event->now, out);
+    sync_claim_publish(sync, event->now, out);
+}
+
+static void take_saved(const struct event *event, struct actions *out)
+{
+    if (event->saved.error != NULL) {
+        actions_report(out, REPORT_WARNING, "the %s was not saved: %s; tried again later",
+                       event->saved.what == SAVED_RATE ? "clock's rate" : "time",
+                       event->saved.error);
+    }
+}
+
+static void take_sent(struct sync *sync, const struct sent *sent)
+{
+    struct sync_entry *entry = sync_table_find(sync, sent->association);
+    if (entry != NULL) {
+        source_sent(entry->source, sent);
+    }
+}
+
+void sync_handle(struct sync *sync, const struct event *event, struct actions *out)
+{
+    sync->stepped_ns = 0;
+    sync->handled = event->now.mono;
+    switch (event->kind) {
+    case EVENT_DATAGRAM:
+        take_datagram(sync, event, out);
+        break;
+    case EVENT_SENT:
+        take_sent(sync, &event->sent);
+        break;
+    case EVENT_TIMER:
+        take_timer(sync, event->now, out);
+        break;
+    case EVENT_RESOLVED:
+        sync_table_resolved(sync, &event->resolved, event->now, out);
+        break;
+    case EVENT_REFUSED:
+        take_refusal(sync, event, out);
+        break;
+    case EVENT_CLOCK_SET:
+        take_clock_set(sync, event, out);
+        break;
+    case EVENT_DISRUPTED:
+        take_disruption(sync, event, out);
+        break;
+    case EVENT_SAVED:
+        take_saved(event, out);
+        break;
+    case EVENT_COMMAND:
+        sync_command_perform(sync, &event->command, event->now, out);
+        break;
+    }
+}
+
+struct mono sync_deadline(const struct sync *sync)
+{
+    struct mono deadline = sync_table_deadline(sync);
+    deadline.ns = sync->publish_at.ns < deadline.ns ? sync->publish_at.ns : deadline.ns;
+    deadline.ns = sync->steer_at.ns < deadline.ns ? sync->steer_at.ns : deadline.ns;
+    /* What found no room among the last event's actions is due at once. */
+    return deadline.ns > sync->handled.ns ? deadline : sync->handled;
 }
 
 void sync_stop(struct sync *sync, struct reading now, struct actions *out)
 {
-    (void)sync;
-    (void)now;
-    (void)out;
+    sync->stepped_ns = 0;
+    sync_clock_stop(sync, now, out);
+    sync_claim_save(sync, true, now, out);
+    for (size_t i = 0; i < sync->table.count && actions_room(out) > 1; i++) {
+        source_disconnect(sync->table.entries[i].source, out);
+    }
 }
 
 const struct sync_state *sync_claim(const struct sync *sync)
@@ -121,55 +378,32 @@ const struct sync_state *sync_claim(const struct sync *sync)
     return &sync->state;
 }
 
-struct reading sync_clock(const struct sync *sync, struct reading now)
-{
-    return (struct reading){.mono = now.mono, .wall = sync_state_utc(&sync->state, now)};
-}
-
 bool sync_interval(const struct sync *sync, struct mono now, struct interval *interval)
 {
-    (void)sync;
-    (void)now;
-    (void)interval;
-    return false;
+    bool is_vouched = sync->condition == SYNC_SYNCHRONISED || sync->condition == SYNC_HOLDOVER ||
+                      sync->condition == SYNC_PANIC;
+    return is_vouched && span_interval(&sync->span, now, interval);
 }
 
 bool sync_estimate(const struct sync *sync, struct mono now, struct estimate *estimate)
 {
-    (void)sync;
-    (void)now;
-    (void)estimate;
-    return false;
+    if (!sync->has_estimate) {
+        return false;
+    }
+    int64_t elapsed_ns = now.ns - sync->estimate.at.ns;
+    double gain_ns =
+        sync->estimate.fraction_ns + (double)elapsed_ns * sync->estimate.rate_ppm * PPM;
+    double whole_ns = rint(gain_ns);
+    double rate_ns = (double)elapsed_ns * sync->estimate.rate_sd_ppm * PPM;
+    *estimate = sync->estimate;
+    estimate->at = now;
+    estimate->wall.ns += elapsed_ns + (int64_t)whole_ns;
+    estimate->fraction_ns = gain_ns - whole_ns;
+    estimate->offset_sd_ns = hypot(estimate->offset_sd_ns, rate_ns);
+    return true;
 }
 
 uint32_t sync_epoch(const struct sync *sync)
 {
-    (void)sync;
-    return 0;
-}
-
-void sync_status(const struct sync *sync, struct reading now, struct status *status)
-{
-    *status = (struct status){.now = sync_clock(sync, now),
-                              .is_shadow = sync->options.is_shadow,
-                              .condition = SYNC_LOCAL,
-                              .state = sync->state,
-                              .drift_class = drift_class_name(sync->options.bound.drift_class),
-                              .leap = LEAP_NONE};
-}
-
-size_t sync_source_count(const struct sync *sync)
-{
-    (void)sync;
-    return 0;
-}
-
-bool sync_source_status(const struct sync *sync, size_t index, struct reading now,
-                        struct source_status *status)
-{
-    (void)sync;
-    (void)index;
-    (void)now;
-    (void)status;
-    return false;
+    return sync->epoch;
 }

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* Why a source is in its state, in a sentence. */
+#include "client/sync/sync_inner.h"
+#include "common/base/quantity.h"
+#include <stdio.h>
+
+static int64_t half_ns(const struct interval *interval)
+{
+    return (interval->latest_ns - interval->earliest_ns) / 2;
+}
+
+static void explain_unresolved(const struct sync *sync, const struct sync_entry *entry,
+                               char reason[STATUS_TEXT_MAX])
+{
+    const struct sync_name *name = &sync->table.names[entry->name];
+    if (entry->is_duplicate) {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "%.100s has no address that is not asked already; remove this source, or name "
+                 "another host",
+                 name->options.host);
+    } else if (name->error[0] != '\0') {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "%.80s could not be resolved: %.100s; tried again, see the name and the resolver",
+                 name->options.host, name->error);
+    } else {
+        snprintf(reason, STATUS_TEXT_MAX, "%.100s is being resolved", name->options.host);
+    }
+}
+
+static void explain_distant(const struct sync *sync, const struct sync_entry *entry,
+                            char reason[STATUS_TEXT_MAX])
+{
+    char found[QUANTITY_TEXT_MAX], limit[QUANTITY_TEXT_MAX];
+    snprintf(reason, STATUS_TEXT_MAX,
+             "its time may be wrong by %s, more than max-distance = %s; choose a source that is "
+             "nearer, or raise the limit",
+             quantity_format_duration(half_ns(&entry->interval), false, found),
+             quantity_format_duration(sync->options.max_distance_ns, false, limit));
+}
+
+static void explain_falseticker(const struct sync *sync, const struct sync_entry *entry,
+                                char reason[STATUS_TEXT_MAX])
+{
+    const struct sync_judgement *judgement = &sync->judgement;
+    char gap[QUANTITY_TEXT_MAX], half[QUANTITY_TEXT_MAX];
+    if (!judgement->has_agreement) {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "no %zu of the %zu sources that answer agree, as %zu of %zu must (faults = %zu); "
+                 "compare them with others",
+                 judgement->needed, judgement->answering, judgement->needed, judgement->total,
+                 judgement->faults);
+        return;
+    }
+    bool is_late = entry->interval.latest_ns < judgement->agreed.earliest_ns;
+    int64_t gap_ns = is_late ? entry->interval.latest_ns - judgement->agreed.earliest_ns
+                             : entry->interval.earliest_ns - judgement->agreed.latest_ns;
+    snprintf(reason, STATUS_TEXT_MAX,
+             "what it vouches for (+-%s) misses what %zu %s agree on by %s; if it is right, "
+             "the others are wrong together",
+             quantity_format_duration(half_ns(&entry->interval), false, half), judgement->agreeing,
+             entry->state == SOURCE_UNTRUSTED ? "sources marked trust" : "sources",
+             quantity_format_duration(gap_ns, true, gap));
+}
+
+static void explain_waits(const struct sync *sync, char reason[STATUS_TEXT_MAX])
+{
+    const struct sync_judgement *judgement = &sync->judgement;
+    if (!judgement->has_agreement) {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "%zu of %zu sources answered, and %zu must agree (faults = %zu)",
+                 judgement->answering, judgement->total, judgement->needed, judgement->faults);
+    } else if (judgement->lacks_required) {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "it agrees with %zu, but none of the sources marked require does", judgement->fit);
+    } else {
+        snprintf(reason, STATUS_TEXT_MAX, "only %zu sources are fit, less than min-sources = %u",
+                 judgement->fit, sync->options.min_sources);
+    }
+}
+
+static void explain_orphan(const struct sync *sync, const struct sync_entry *entry,
+                           char reason[STATUS_TEXT_MAX])
+{
+    const struct sample *sample = source_sample(entry->source);
+    struct orphan_self self = {.stratum = sync->options.local_stratum,
+                               .own = sync->own_refids,
+                               .own_count = sync->own_count};
+    struct orphan_peer peer = {.address = entry->refid,
+                               .refid = sample != NULL ? sample->refid : 0,
+                               .stratum = sample != NULL ? sample->stratum : 0};
+    if (sync_is_bounded(sync)) {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "it has no reference (stratum %u, local-stratum = %u here), and others have",
+                 peer.stratum, sync->options.local_stratum);
+    } else if (orphan_is_own(&self, orphan_root(&self, &peer))) {
+        snprintf(reason, STATUS_TEXT_MAX, "it has no reference, and follows this clock");
+    } else {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "it has no reference, and is not the one with the smallest refid that all follow");
+    }
+}
+
+static void explain_agreeing(const struct sync *sync, const struct sync_entry *entry,
+                             char reason[STATUS_TEXT_MAX])
+{
+    if (entry->state == SOURCE_UNLIKELY) {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "its bounds meet what is agreed, but its estimate lies beyond that by more than "
+                 "4 sd");
+    } else if (entry->state == SOURCE_UNPREFERRED) {
+        snprintf(reason, STATUS_TEXT_MAX, "it agrees, but another source is marked prefer");
+    } else if (sync->is_followed) {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "no source has a reference, and this one leads to the smallest refid: it is "
+                 "followed");
+    } else {
+        snprintf(reason, STATUS_TEXT_MAX, "it agrees with %zu of %zu, and counts for %.0f %%",
+                 sync->judgement.agreeing, sync->judgement.total, 100 * entry->weight);
+    }
+}
+
+void sync_judge_explain(const struct sync *sync, const struct sync_entry *entry, struct mono now,
+                        char reason[STATUS_TEXT_MAX])
+{
+    reason[0] = '\0';
+    switch (entry->state) {
+    case SOURCE_OFFLINE:
+    case SOURCE_DENIED:
+    case SOURCE_UNREACHABLE:
+    case SOURCE_WAITING:
+    case SOURCE_UNSYNCHRONISED:
+    case SOURCE_NOSELECT:
+        (void)source_state_own(entry->source, now, reason);
+        break;
+    case SOURCE_UNRESOLVED:
+        explain_unresolved(sync, entry, reason);
+        break;
+    case SOURCE_LOOP:
+        snprintf(reason, STATUS_TEXT_MAX, "it gets its time from this machine: its refid is ours");
+        break;
+    case SOURCE_DISTANT:
+        explain_distant(sync, entry, reason);
+        break;
+    case SOURCE_ORPHAN:
+        explain_orphan(sync, entry, reason);
+        break;
+    case SOURCE_FALSETICKER:
+    case SOURCE_UNTRUSTED:
+        explain_falseticker(sync, entry, reason);
+        break;
+    case SOURCE_WAITS_REQUIRED:
+        explain_waits(sync, reason);
+        break;
+    case SOURCE_UNLIKELY:
+    case SOURCE_UNPREFERRED:
+    case SOURCE_COMBINED:
+    case SOURCE_SELECTED:
+    case SOURCE_STATES:
+        explain_agreeing(sync, entry, reason);
+        break;
+    }
+}

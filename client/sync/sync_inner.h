@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* sync_inner.h - what the files of the engine share; nobody else includes it. Each file keeps one
+ * of its jobs: sync.c the events, sync_table.c the sources and their names, sync_judge.c what they
+ * say together, sync_clock.c the clock, sync_claim.c what is served, sync_command.c what an
+ * operator asks for, sync_status.c what is shown. */
+#ifndef CLIENT_SYNC_SYNC_INNER_H
+#define CLIENT_SYNC_SYNC_INNER_H
+#include "client/sync/combine.h"
+#include "client/sync/orphan.h"
+#include "client/sync/selection.h"
+#include "client/sync/span.h"
+#include "client/sync/sync.h"
+
+#define SYNC_NEVER INT64_MAX
+#define SYNC_RENEWAL_NS (16 * NS_PER_S)
+#define SYNC_ERROR_SHORT 128
+#define SYNC_OWN_MAX 8 /* addresses of ours by which sources know us */
+
+/* A [source] section: a name, and the associations that its addresses became. */
+struct sync_name {
+    struct source_options options;
+    uint32_t number; /* in ACTION_RESOLVE and EVENT_RESOLVED */
+    bool is_offline;
+    bool is_literal; /* the host is an address: nothing to resolve */
+    bool is_resolving;
+    struct mono resolve_at;  /* SYNC_NEVER: not due */
+    struct mono resolved_at; /* the last answer; 0: none yet */
+    unsigned failures;       /* in a row */
+    char error[SYNC_ERROR_SHORT];
+    size_t address_count;
+    size_t next; /* address to try */
+    struct address addresses[EVENT_ADDRESSES_MAX];
+};
+
+/* An association. */
+struct sync_entry {
+    struct source *source;
+    size_t name;
+    bool is_connected;
+    struct address remote; /* to connect to, or connected to */
+    uint32_t refid;        /* of remote */
+    struct mono connect_at;
+    struct mono hold_until; /* not to be polled before: spreads the polls of several sources */
+    bool is_spread;
+    struct mono bad_since; /* SYNC_NEVER: it is not */
+    bool is_duplicate;     /* another one has its address */
+    uint32_t local_refid;  /* our address towards it; 0: unknown */
+
+    /* As last judged. */
+    enum source_state state;
+    bool has_interval;
+    struct interval interval;
+    double weight;
+    struct mono reported; /* when the log was last told that it is a falseticker; 0: never */
+};
+
+struct sync_table {
+    size_t name_count;
+    struct sync_name *names;
+    size_t count;
+    struct sync_entry *entries;
+};
+
+/* What the sources say together, as last judged. */
+struct sync_judgement {
+    size_t total; /* n */
+    size_t faults;
+    size_t answering;
+    size_t needed;
+    size_t agreeing;
+    size_t fit;
+    bool has_agreement;
+    struct interval agreed;
+    bool has_estimate; /* now; the last one is kept in any case */
+    bool lacks_required;
+    bool is_clipped;
+};
+
+/* The shadow clock: showed wall + fraction_ns at anchor, and gains rate_ppm on the oscillator. */
+struct sync_line {
+    struct mono anchor;
+    struct wall wall;
+    double fraction_ns;
+    double rate_ppm;
+};
+
+struct sync {
+    struct sync_options options;   /* without sources and keyring */
+    struct keyring keyring;        /* a copy */
+    struct keyring keyring_before; /* while a new table is built */
+    struct source_common common;
+    struct random *random;
+    struct sync_table table;
+    uint32_t next_number;
+    struct source *doomed[SYNC_SOURCES_MAX]; /* to be closed and destroyed */
+    size_t doomed_count;
+    uint32_t own_refids[SYNC_OWN_MAX];
+    size_t own_count;
+
+    struct mono handled; /* the last event's instant */
+    struct mono started; /* or disrupted: since when agreement is awaited */
+    struct sync_judgement judgement;
+    struct span span;
+    uint32_t epoch;
+    char epoch_reason[STATUS_TEXT_MAX];
+    size_t selected;  /* entry; SIZE_MAX: none */
+    bool is_followed; /* the estimate is that of an orphan */
+    uint32_t orphan_root;
+    bool has_estimate;
+    struct estimate estimate; /* the last one */
+    bool has_agreed;
+    struct mono agreed_at; /* the last sample that counted */
+    int64_t poll_ns;
+    int64_t update_interval_ns;
+
+    struct discipline discipline;
+    struct sync_line line; /* shadow */
+    int64_t stepped_ns;    /* within this event: what the host's reading does not know yet */
+    double frequency_ppm;  /* of the clock that is steered */
+    bool has_steered;
+    struct mono steer_at;
+    int64_t last_offset_ns;
+    double mean_square_ns2;
+    double residual_ppm;
+    uint32_t steps;
+    int64_t last_step_ns;
+    struct wall last_step;
+    unsigned clock_sets; /* by others, lately */
+    struct mono clock_set_at;
+
+    enum sync_condition condition;
+    struct sync_state state;
+    struct wall reference;
+    struct mono publish_at;
+    struct mono save_rate_at;
+    struct mono save_time_at;
+    bool has_saved_rate;
+};
+
+/* sync_table.c */
+bool sync_table_build(struct sync *sync, const struct sync_options *options, struct mono now,
+                      struct sync_table *table, char error[SYNC_ERROR_MAX]) MUST_CHECK;
+/* Frees the table, and the sources that only it has. */
+void sync_table_discard(struct sync_table *table, const struct sync_table *other);
+/* What is due: closes, resolves, connects, asks. */
+void sync_table_run(struct sync *sync, struct reading now, struct actions *out);
+/* Looks for addresses in place of bad ones; every 16 s. */
+void sync_table_maintain(struct sync *sync, struct reading now, struct actions *out);
+void sync_table_resolved(struct sync *sync, const struct resolved *resolved, struct reading now,
+                         struct actions *out);
+/* The source at its address could not be reached at all. */
+void sync_table_refused(struct sync *sync, struct sync_entry *entry, struct reading now);
+struct mono sync_table_deadline(const struct sync *sync);
+struct sync_entry *sync_table_find(struct sync *sync, uint32_t association);
+const struct source_options *sync_entry_options(const struct sync *sync,
+                                                const struct sync_entry *entry);
+uint32_t sync_refid_of(const struct address *address);
+
+/* sync_judge.c and sync_explain.c */
+/* Judges all sources at now. fresh is who has a new sample; NULL: nobody. Returns whether the
+ * sample counts, so that the clock is to be steered by it. */
+bool sync_judge(struct sync *sync, const struct sync_entry *fresh, struct reading now,
+                struct actions *out);
+/* Why the entry is in its state. */
+void sync_judge_explain(const struct sync *sync, const struct sync_entry *entry, struct mono now,
+                        char reason[STATUS_TEXT_MAX]);
+/* Ends the epoch of the interval. */
+void sync_end_epoch(struct sync *sync, const char *reason, struct actions *out);
+bool sync_is_own_refid(const struct sync *sync, uint32_t refid);
+
+/* sync_clock.c */
+void sync_clock_init(struct sync *sync, struct reading now);
+/* is_fresh: the estimate has a new sample; else only time went by. */
+void sync_clock_steer(struct sync *sync, bool is_fresh, struct reading now, struct actions *out);
+void sync_clock_step(struct sync *sync, struct reading now, struct actions *out);
+void sync_clock_stop(struct sync *sync, struct reading now, struct actions *out);
+/* The clock was disrupted, or set by somebody else, by that much. */
+void sync_clock_disturb(struct sync *sync, int64_t by_ns, bool is_set, struct reading now);
+/* What the clock has to go to be where the estimate is. */
+double sync_clock_left_ns(const struct sync *sync, struct reading now);
+
+/* sync_claim.c */
+void sync_claim_find_condition(struct sync *sync, struct reading now, struct actions *out);
+void sync_claim_renew(struct sync *sync, struct reading now);
+void sync_claim_publish(struct sync *sync, struct reading now, struct actions *out);
+void sync_claim_save(struct sync *sync, bool is_last, struct reading now, struct actions *out);
+bool sync_is_bounded(const struct sync *sync);
+
+/* sync_command.c */
+void sync_command_perform(struct sync *sync, const struct command *command, struct reading now,
+                          struct actions *out);
+
+/* sync_options.c */
+bool sync_options_same_source(const struct source_options *a, const struct source_options *b);
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include "ntpwire/packet.h"
+#include "ntpwire/refid.h"
+#include "tests/unit/sync_world.h"
+#include "tests/unit/unit.h"
+#include <string.h>
+
+static struct sync_world world;
+
+/* count servers, the first of them of these names. */
+static struct sync_options options_of(size_t count, struct source_options *sources)
+{
+    static const char *const addresses[] = {"192.0.2.1", "192.0.2.2", "192.0.2.3",
+                                            "192.0.2.4", "192.0.2.5", "192.0.2.6"};
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+    for (size_t i = 0; i < count; i++) {
+        (void)sync_world_add(&world, addresses[i]);
+        sources[i] = sync_world_source(names[i], addresses[i]);
+    }
+    struct sync_options options = sync_options_default();
+    options.sources = sources;
+    options.source_count = count;
+    options.is_shadow = true;
+    options.precision = -24;
+    return options;
+}
+
+static enum source_state state_of(const char *name)
+{
+    return sync_world_source_status(&world, name).state;
+}
+
+static void test_one_server(void)
+{
+    struct source_options sources[1];
+    sync_world_init(&world, 1);
+    struct sync_options options = options_of(1, sources);
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 50 * NS_PER_MS));
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_STARTING);
+    CU_ASSERT_EQUAL(sync_claim(world.sync)->stratum, 16);
+    sync_world_run(&world, 5 * NS_PER_S);
+    struct status status = sync_world_status(&world);
+    CU_ASSERT_EQUAL(status.condition, SYNC_SYNCHRONISED);
+    CU_ASSERT_TRUE(status.has_interval);
+    CU_ASSERT_STRING_EQUAL(status.selected, "a");
+    CU_ASSERT_EQUAL(state_of("a"), SOURCE_SELECTED);
+    sync_world_run(&world, 600 * NS_PER_S);
+    CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < 100 * NS_PER_US);
+    const struct sync_state *claim = sync_claim(world.sync);
+    CU_ASSERT_EQUAL(claim->stratum, 2);
+    CU_ASSERT_EQUAL(claim->refid, UINT32_C(0xC0000201));
+    CU_ASSERT_EQUAL(claim->leap, LEAP_NONE);
+    CU_ASSERT_EQUAL(claim->timebase, TIMEBASE_LINE);
+    CU_ASSERT_TRUE(claim->reference.ns > SYNC_WORLD_START);
+    status = sync_world_status(&world);
+    CU_ASSERT_DOUBLE_EQUAL(status.rate_ppm, -20, 1);
+    CU_ASSERT_DOUBLE_EQUAL(status.frequency_ppm, -20, 2);
+    /* Half the delay, root dispersion, growth: little more than 1 ms. */
+    CU_ASSERT_TRUE(status.interval.latest_ns - status.interval.earliest_ns < 4 * NS_PER_MS);
+    CU_ASSERT_TRUE(world.checks > 50);
+    /* A shadow clock: the system's is not touched. */
+    CU_ASSERT_EQUAL(world.steers, 0);
+    CU_ASSERT_EQUAL(world.kernels, 0);
+    CU_ASSERT_EQUAL(world.saves_rate, 1);
+    CU_ASSERT_TRUE(world.saves_time >= 1);
+    sync_world_end(&world);
+}
+
+static void test_system_clock(void)
+{
+    struct source_options sources[1];
+    sync_world_init(&world, 2);
+    struct sync_options options = options_of(1, sources);
+    options.is_shadow = false;
+    world.servers[0].is_silent = true;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 5 * NS_PER_S));
+    sync_world_run(&world, 100 * NS_PER_S);
+    /* Nothing is touched before there was an agreement. */
+    CU_ASSERT_EQUAL(world.steers, 0);
+    CU_ASSERT_EQUAL(world.kernels, 0);
+    world.servers[0].is_silent = false;
+    sync_world_run(&world, 200 * NS_PER_S);
+    CU_ASSERT_EQUAL(world.steps, 1);
+    CU_ASSERT_TRUE(world.kernels > 10);
+    CU_ASSERT_TRUE(world.kernel.is_synchronised);
+    CU_ASSERT_TRUE(world.kernel.error_max_ns < 3 * NS_PER_MS);
+    CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < 200 * NS_PER_US);
+    /* Stopped, it keeps the plain rate. */
+    struct actions *out = calloc(1, sizeof(*out));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(out);
+    sync_stop(world.sync, sync_world_now(&world), out);
+    CU_ASSERT_EQUAL(out->items[0].kind, ACTION_STEER);
+    CU_ASSERT_DOUBLE_EQUAL(out->items[0].steer.frequency_ppm, out->items[0].steer.rate_ppm, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(out->items[0].steer.rate_ppm, -20, 1);
+    CU_ASSERT_EQUAL(out->items[out->count - 1].kind, ACTION_CLOSE);
+    free(out);
+    sync_world_end(&world);
+}
+
+static void test_liar(void)
+{
+    struct source_options sources[4];
+    sync_world_init(&world, 3);
+    struct sync_options options = options_of(4, sources);
+    world.servers[2].lie_ns = 50 * NS_PER_MS;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, -30 * NS_PER_MS));
+    sync_world_run(&world, 600 * NS_PER_S);
+    struct status status = sync_world_status(&world);
+    CU_ASSERT_EQUAL(status.condition, SYNC_SYNCHRONISED);
+    CU_ASSERT_EQUAL(status.sources, 4);
+    CU_ASSERT_EQUAL(status.faults, 1);
+    CU_ASSERT_EQUAL(status.needed, 3);
+    CU_ASSERT_EQUAL(status.agreeing, 3);
+    struct source_status liar = sync_world_source_status(&world, "c");
+    CU_ASSERT_EQUAL(liar.state, SOURCE_FALSETICKER);
+    CU_ASSERT_PTR_NOT_NULL(strstr(liar.reason, "misses what 3 sources agree on by +4"));
+    CU_ASSERT_TRUE(liar.weight < 1e-9);
+    CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < 100 * NS_PER_US);
+    /* No source has more than half the say: it takes two liars to outvote the others. */
+    double sum = 0;
+    static const char *const names[] = {"a", "b", "d"};
+    for (size_t i = 0; i < 3; i++) {
+        struct source_status source = sync_world_source_status(&world, names[i]);
+        CU_ASSERT_TRUE(source.state == SOURCE_COMBINED || source.state == SOURCE_SELECTED);
+        CU_ASSERT_TRUE(source.weight <= 0.5 + 1e-9);
+        sum += source.weight;
+    }
+    CU_ASSERT_DOUBLE_EQUAL(sum, 1, 1e-9);
+    sync_world_end(&world);
+}
+
+/* Two of five, just inside of what everybody vouches for. */
+static void test_subtle_liars(void)
+{
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        struct source_options sources[5];
+        sync_world_init(&world, 100 + seed);
+        struct sync_options options = options_of(5, sources);
+        world.servers[0].lie_ns = 900 * NS_PER_US;
+        world.servers[3].lie_ns = 900 * NS_PER_US;
+        CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+        sync_world_run(&world, 900 * NS_PER_S);
+        CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
+        sync_world_end(&world);
+    }
+}
+
+static void test_silent(void)
+{
+    struct source_options sources[4];
+    sync_world_init(&world, 5);
+    struct sync_options options = options_of(4, sources);
+    world.servers[1].is_silent = true;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    sync_world_run(&world, 300 * NS_PER_S);
+    struct status status = sync_world_status(&world);
+    CU_ASSERT_EQUAL(status.condition, SYNC_SYNCHRONISED);
+    CU_ASSERT_EQUAL(status.sources, 4);
+    CU_ASSERT_EQUAL(state_of("b"), SOURCE_UNREACHABLE);
+    /* Two of three that answer are no longer silent than the third: still one may lie. */
+    CU_ASSERT_EQUAL(status.needed, 2);
+    sync_world_end(&world);
+}
+
+/* Three of five don't answer: no quorum, whatever the two say. */
+static void test_no_quorum(void)
+{
+    struct source_options sources[5];
+    sync_world_init(&world, 6);
+    struct sync_options options = options_of(5, sources);
+    for (size_t i = 0; i < 3; i++) {
+        world.servers[i].is_silent = true;
+    }
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    sync_world_run(&world, 300 * NS_PER_S);
+    struct status status = sync_world_status(&world);
+    CU_ASSERT_EQUAL(status.condition, SYNC_STARTING);
+    CU_ASSERT_FALSE(status.has_interval);
+    CU_ASSERT_STRING_EQUAL(status.reason, "2 of 5 sources answered, and 3 must agree (faults = 2)");
+    CU_ASSERT_EQUAL(state_of("d"), SOURCE_WAITS_REQUIRED);
+    CU_ASSERT_EQUAL(sync_claim(world.sync)->stratum, 16);
+    CU_ASSERT_EQUAL(sync_claim(world.sync)->leap, LEAP_UNSYNCHRONISED);
+    /* One more: enough. */
+    world.servers[0].is_silent = false;
+    sync_world_run(&world, 100 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
+    sync_world_end(&world);
+}
+
+static void test_forged(void)
+{
+    struct source_options sources[1];
+    sync_world_init(&world, 7);
+    struct sync_options options = options_of(1, sources);
+    world.servers[0].is_forging = true;
+    world.servers[0].lie_ns = NS_PER_S;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    sync_world_run(&world, 300 * NS_PER_S);
+    CU_ASSERT_TRUE(world.servers[0].asked > 10);
+    CU_ASSERT_EQUAL(state_of("a"), SOURCE_UNREACHABLE);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_STARTING);
+    sync_world_end(&world);
+}
+
+static void test_holdover(void)
+{
+    struct source_options sources[1];
+    sync_world_init(&world, 8);
+    struct sync_options options = options_of(1, sources);
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    sync_world_run(&world, 600 * NS_PER_S);
+    int64_t dispersion_ns = sync_claim(world.sync)->root_dispersion_ns;
+    world.servers[0].is_silent = true;
+    sync_world_run(&world, 100 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
+    sync_world_run(&world, 100 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_HOLDOVER);
+    CU_ASSERT_TRUE(sync_world_status(&world).has_interval);
+    CU_ASSERT_TRUE(sync_claim(world.sync)->root_dispersion_ns > dispersion_ns);
+    uint32_t epoch = sync_epoch(world.sync);
+    sync_world_run(&world, 1000 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_UNBOUNDED);
+    CU_ASSERT_FALSE(sync_world_status(&world).has_interval);
+    world.servers[0].is_silent = false;
+    sync_world_run(&world, 200 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
+    CU_ASSERT_EQUAL(sync_epoch(world.sync), epoch);
+    sync_world_end(&world);
+}
+
+/* The only server steps: what was known is void, and that is said. */
+static void test_server_steps(void)
+{
+    struct source_options sources[1];
+    sync_world_init(&world, 9);
+    struct sync_options options = options_of(1, sources);
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    sync_world_run(&world, 900 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_epoch(world.sync), 0);
+    world.is_checked = false;
+    world.servers[0].lie_ns = NS_PER_S;
+    sync_world_run(&world, 300 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_epoch(world.sync), 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(world.reports, "the interval begins anew (epoch 1)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(sync_world_status(&world).epoch_reason, "a source stepped"));
+    CU_ASSERT_TRUE(llabs(sync_world_error(&world) - NS_PER_S) < NS_PER_MS);
+    sync_world_end(&world);
+}
+
+static const struct unit_case cases[] = {
+    {"one server: the shadow clock, the interval, the claim", test_one_server},
+    {"the system clock, its kernel, its end", test_system_clock},
+    {"one of four lies", test_liar},
+    {"two of five lie a little", test_subtle_liars},
+    {"one of four is silent", test_silent},
+    {"three of five are silent: no quorum", test_no_quorum},
+    {"answers that were forged", test_forged},
+    {"holdover, unbounded, and back", test_holdover},
+    {"the only server steps", test_server_steps},
+};
+UNIT_MAIN("sync", cases)
