@@ -96,7 +96,7 @@ static void tell_sources(struct sync *sync, const struct command *command, struc
           texts[command->kind]);
 }
 
-static void accept(struct sync *sync, struct reading now, struct actions *out)
+static void end_panic(struct sync *sync, struct reading now, struct actions *out)
 {
     if (sync->discipline.state != DISCIPLINE_PANIC) {
         reply(out, false, "there is nothing to accept: the clock %s",
@@ -137,7 +137,7 @@ void sync_command_perform(struct sync *sync, const struct command *command, stru
 {
     switch (command->kind) {
     case COMMAND_ACCEPT:
-        accept(sync, now, out);
+        end_panic(sync, now, out);
         break;
     case COMMAND_STEP:
         step(sync, now, out);
