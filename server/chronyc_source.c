@@ -140,7 +140,8 @@ static uint32_t sample_ago_s(const struct source_status *source, struct mono now
     if (source->answered.ns == 0) {
         return CANDM_AGO_UNKNOWN;
     }
-    int64_t ago_s = (now.ns - source->answered.ns) / NS_PER_S;
+    /* Wraps rather than overflow, should an instant be nonsense. */
+    int64_t ago_s = (int64_t)((uint64_t)now.ns - (uint64_t)source->answered.ns) / NS_PER_S;
     return ago_s < 0 ? 0 : ago_s < CANDM_AGO_UNKNOWN ? (uint32_t)ago_s : CANDM_AGO_UNKNOWN - 1;
 }
 

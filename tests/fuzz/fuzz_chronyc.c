@@ -30,6 +30,15 @@ static void check_values(struct bytes message)
     if (candm_parse_clients(message, &wanted)) {
         FUZZ_REQUIRE(message.size >= CANDM_REQUEST_HEADER);
     }
+    uint32_t index;
+    struct candm_address meant;
+    struct candm_selector selector;
+    if (candm_parse_index(message, &index) && candm_parse_address(message, &meant) &&
+        candm_parse_selector(message, &selector)) {
+        FUZZ_REQUIRE(message.size >= CANDM_REQUEST_HEADER + 2 * CANDM_ADDRESS_SIZE);
+        FUZZ_REQUIRE(selector.address.family != CANDM_UNSPECIFIED ||
+                     candm_is_selected(&selector, &meant));
+    }
     if (candm_parse_reply(message, &reply)) {
         uint8_t header[CANDM_REPLY_HEADER];
         candm_write_reply_header(&reply, header);
@@ -61,6 +70,48 @@ static const struct ratelimit_client clients[CHRONYC_CLIENTS_MAX] = {
     {.key = UINT64_C(0x20010DB800000000), .hits = 1, .interval_log2_s = -128},
 };
 
+#define SOURCES 4
+
+/* A good source, one without an address, a broadcast server, and one that is all limits. */
+static bool read_source(const void *host, size_t index, struct source_status *source)
+{
+    (void)host;
+    if (index >= SOURCES) {
+        return false;
+    }
+    *source = (struct source_status){.host = "ntp.example",
+                                     .association = (uint32_t)index + 1,
+                                     .kind = (enum source_kind)(index % SOURCE_KINDS),
+                                     .state = (enum source_state)(SOURCE_SELECTED - index)};
+    if (index == 0) {
+        source->remote = (struct address){{127, 0, 0, 1}, 0, 123, ADDRESS_IPV4, 0};
+        source->has_sample = source->has_estimate = source->has_interval = true;
+        source->answered.ns = NS_PER_S;
+    } else if (index == 2) {
+        source->kind = SOURCE_BROADCAST_SERVER;
+    } else if (index == 3) {
+        source->remote = (struct address){{[15] = 1}, 0, UINT16_MAX, ADDRESS_IPV6, 0};
+        source->has_sample = source->has_estimate = source->has_interval = true;
+        source->is_prefer = source->is_noselect = source->is_trust = source->is_require = true;
+        source->answered.ns = INT64_MIN;
+        source->reference.ns = INT64_MIN;
+        source->poll = source->source_poll = source->precision = INT8_MIN;
+        source->leap = source->version = source->mode = source->stratum = UINT8_MAX;
+        source->root_delay_ns = source->sample_delay_ns = source->response_ns = INT64_MIN;
+        source->root_dispersion_ns = source->sample_bound_ns = INT64_MAX;
+        source->sample_offset_ns = source->span_ns = INT64_MIN;
+        source->samples = SIZE_MAX;
+        source->offset_ns = (double)NAN;
+        source->rate_ppm = (double)INFINITY;
+        source->interval = (struct interval){INT64_MIN, INT64_MAX};
+        source->sent = source->received = source->naks = UINT64_MAX;
+        source->tests = UINT16_MAX;
+        source->key_id = UINT32_MAX;
+        memset(source->host, 'n', sizeof(source->host) - 1);
+    }
+    return true;
+}
+
 /* A server that knows nothing, or one whose figures are at their limits. */
 static struct chronyc_facts make_facts(bool extreme)
 {
@@ -76,12 +127,20 @@ static struct chronyc_facts make_facts(bool extreme)
         facts.state.anchor.ns = 0;
         facts.state.leap = 0;
         facts.state.stratum = 15;
-        facts.state.refid = UINT32_MAX;
+        facts.state.refid = UINT32_C(0x7F000001);
         facts.state.rate_ppm = -500;
         facts.state.root_delay_ns = 65536 * NS_PER_S;
         facts.state.root_dispersion_ns = 65536 * NS_PER_S;
         facts.state.dispersion_ppm = 1000;
         facts.state.reference.ns = facts.now.wall.ns - 1;
+        facts.read_source = read_source;
+        facts.status.has_estimate = true;
+        facts.status.now.wall.ns = INT64_MIN;
+        facts.status.offset_ns = (double)INFINITY;
+        facts.status.rate_sd_ppm = (double)NAN;
+        facts.status.last_update.ns = 1;
+        facts.status.last_offset_ns = INT64_MIN;
+        facts.status.update_interval_ns = INT64_MAX;
         facts.commands = UINT64_MAX;
         facts.commands_dropped = UINT64_MAX;
         facts.clients_held = SIZE_MAX;
