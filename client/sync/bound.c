@@ -4,7 +4,7 @@
 
 /* The assumptions of the classes, in ppm and ppm per second: guesses of engineers, printed wherever
  * an interval is. */
-#define NORMAL_SD_FACTOR 6
+#define RATE_SD_FACTOR 6
 #define NORMAL_SD_FLOOR_PPM 0.05
 #define NORMAL_WANDER_PPM_PER_S 0.02
 #define NORMAL_MAX_PPM 15.0
@@ -28,28 +28,43 @@ void bound_void(struct bound *bound)
     bound->is_set = false;
 }
 
+/* A rate that may be off by more than any oscillator's is none yet. */
+static bool is_known(const struct bound_options *options, const struct bound_rate *rate)
+{
+    return rate->is_learned && RATE_SD_FACTOR * rate->sd_ppm <= options->drift_start_ppm;
+}
+
+double bound_rate_ppm(const struct bound_options *options, const struct bound_rate *rate)
+{
+    return is_known(options, rate) ? rate->rate_ppm : 0;
+}
+
 int64_t bound_growth_ns(const struct bound_options *options, const struct bound_rate *rate,
                         int64_t elapsed_ns)
 {
     double elapsed = (double)elapsed_ns;
+    /* The greatest that a class allows for is of the oscillator: a rate that a young filter does
+     * not know any better may be wrong by more. */
+    double wrong_ppm = RATE_SD_FACTOR * rate->sd_ppm;
     double ppm;
-    if (!rate->is_learned) {
+    if (!is_known(options, rate)) {
         ppm = options->drift_start_ppm;
     } else if (options->drift_class == DRIFT_STRICT) {
-        ppm = STRICT_MAX_PPM;
+        ppm = fmax(STRICT_MAX_PPM, wrong_ppm);
     } else {
-        double sd = rate->sd_ppm > NORMAL_SD_FLOOR_PPM ? rate->sd_ppm : NORMAL_SD_FLOOR_PPM;
-        ppm = NORMAL_SD_FACTOR * sd + NORMAL_WANDER_PPM_PER_S * elapsed * 1e-9 / 2;
-        ppm = ppm < NORMAL_MAX_PPM ? ppm : NORMAL_MAX_PPM;
+        ppm = fmax(wrong_ppm, RATE_SD_FACTOR * NORMAL_SD_FLOOR_PPM);
+        ppm += NORMAL_WANDER_PPM_PER_S * elapsed * 1e-9 / 2;
+        ppm = fmax(fmin(ppm, NORMAL_MAX_PPM), wrong_ppm);
     }
     return (int64_t)ceil(elapsed * ppm * PPM);
 }
 
 /* The end at another instant, without what the oscillator may have gained. */
-static int64_t carry(const struct bound_end *end, struct mono at, const struct bound_rate *rate)
+static int64_t carry(const struct bound *bound, const struct bound_end *end, struct mono at,
+                     const struct bound_rate *rate)
 {
     int64_t elapsed = at.ns - end->at.ns;
-    double ppm = rate->is_learned ? rate->rate_ppm : 0;
+    double ppm = bound_rate_ppm(&bound->options, rate);
     return end->wall.ns + elapsed + llround((double)elapsed * ppm * PPM);
 }
 
@@ -84,9 +99,9 @@ enum bound_verdict bound_add(struct bound *bound, const struct sample *sample,
 
     /* An end that was known already is moved to the new end's instant; the stricter of the two
      * stays. */
-    int64_t old_earliest = carry(&bound->earliest, earliest.at, rate) -
+    int64_t old_earliest = carry(bound, &bound->earliest, earliest.at, rate) -
                            end_growth_ns(bound, &bound->earliest, earliest.at, rate);
-    int64_t old_latest = carry(&bound->latest, latest.at, rate) +
+    int64_t old_latest = carry(bound, &bound->latest, latest.at, rate) +
                          end_growth_ns(bound, &bound->latest, latest.at, rate);
     struct bound joined = *bound;
     joined.earliest = earliest;
@@ -115,9 +130,9 @@ bool bound_interval(const struct bound *bound, struct mono now, const struct bou
     if (!bound->is_set) {
         return false;
     }
-    interval->earliest_ns =
-        carry(&bound->earliest, now, rate) - end_growth_ns(bound, &bound->earliest, now, rate);
+    interval->earliest_ns = carry(bound, &bound->earliest, now, rate) -
+                            end_growth_ns(bound, &bound->earliest, now, rate);
     interval->latest_ns =
-        carry(&bound->latest, now, rate) + end_growth_ns(bound, &bound->latest, now, rate);
+        carry(bound, &bound->latest, now, rate) + end_growth_ns(bound, &bound->latest, now, rate);
     return true;
 }

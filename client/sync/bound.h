@@ -72,6 +72,8 @@ enum bound_verdict bound_add(struct bound *bound, const struct sample *sample,
 bool bound_interval(const struct bound *bound, struct mono now, const struct bound_rate *rate,
                     struct interval *interval) MUST_CHECK;
 
+/* The rate that is carried on with: 0 until one is learned, and known better than drift_start. */
+double bound_rate_ppm(const struct bound_options *options, const struct bound_rate *rate);
 /* What the oscillator may gain in elapsed_ns beyond the rate, in nanoseconds, rounded up. */
 int64_t bound_growth_ns(const struct bound_options *options, const struct bound_rate *rate,
                         int64_t elapsed_ns);

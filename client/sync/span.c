@@ -20,7 +20,7 @@ bool span_interval(const struct span *span, struct mono now, struct interval *in
         return false;
     }
     int64_t elapsed_ns = now.ns > span->at.ns ? now.ns - span->at.ns : 0;
-    double ppm = span->rate.is_learned ? span->rate.rate_ppm : 0;
+    double ppm = bound_rate_ppm(&span->options, &span->rate);
     int64_t moved_ns = elapsed_ns + llround((double)elapsed_ns * ppm * PPM);
     int64_t growth_ns = bound_growth_ns(&span->options, &span->rate, elapsed_ns);
     interval->earliest_ns = span->interval.earliest_ns + moved_ns - growth_ns;
