@@ -46,6 +46,8 @@ static enum sync_leap leap_of(enum config_leap leap)
 
 static struct source_options source_of(const struct config_source *from)
 {
+    /* Bursts are for those that answer at once; a peer asks us in its own time. */
+    bool is_asked = from->kind == SOURCE_SERVER || from->kind == SOURCE_POOL;
     struct source_options to = {
         .port = from->port,
         .family = from->family,
@@ -53,8 +55,8 @@ static struct source_options source_of(const struct config_source *from)
         .pool_size = from->pool_size,
         .poll_min = from->poll_min,
         .poll_max = from->poll_max,
-        .is_iburst = from->is_iburst,
-        .is_burst = from->is_burst,
+        .is_iburst = is_asked && from->is_iburst,
+        .is_burst = is_asked && from->is_burst,
         .is_interleaved = from->is_interleaved,
         .version = from->version,
         .key_id = from->key_id,

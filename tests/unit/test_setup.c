@@ -310,6 +310,7 @@ static void engine_gets_the_sources(void)
     CU_ASSERT_EQUAL(sources[2].kind, SOURCE_BROADCAST_CLIENT);
     CU_ASSERT_EQUAL(sources[2].group.octets[0], 224);
     CU_ASSERT_EQUAL(sources[2].filter, FILTER_BANK);
+    CU_ASSERT_FALSE(sources[2].is_iburst);
     setup_destroy(setup);
 }
 
