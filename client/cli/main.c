@@ -20,6 +20,7 @@ static const struct subcommand {
     {"sources", command_sources, "whom it asks, what they say, and why some are not used"},
     {"tracking", command_tracking, "how it follows them, as users of chronyc know it"},
     {"watch", command_watch, "all of that, live in the terminal"},
+    {"doctor", command_doctor, "the checklist: what is wrong, and what to do"},
     {"explain", command_explain, "what a word means"},
     {"accept", command_accept, "end a panic: believe the sources"},
     {"step", command_step, "correct what is left of the offset by a step"},
