@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/chronyc_report.h"
 
-#include "ntpwire/refid.h"
 #include "server/chronyc_source.h"
 #include <string.h>
 
@@ -46,8 +45,7 @@ struct candm_tracking chronyc_report_tracking(const struct chronyc_facts *facts)
         .root_delay_s = seconds(state->root_delay_ns),
         .root_dispersion_s = seconds(sync_state_dispersion_ns(state, facts->now.mono)),
     };
-    if (tracking.stratum != 0 && state->refid != REFID_LOCAL_CLOCK &&
-        chronyc_source_of_refid(facts, state->refid, &source)) {
+    if (tracking.stratum != 0 && chronyc_source_of_refid(facts, state->refid, &source)) {
         tracking.address = chronyc_source_address(&source);
     }
     if (facts->status.has_estimate) {

@@ -68,7 +68,7 @@ static void ages_are_bounded(void)
 {
     struct node_view node = node_make();
     struct chronyc_facts facts = facts_make(&node);
-    node.sources[0].answered.ns = facts.now.mono.ns + 1;
+    node.sources[0].answered.ns = facts.now.mono.ns + 5 * NS_PER_S;
     struct message out = ask_index(CANDM_SOURCE_DATA, 0, &facts, CANDM_REPLY_SOURCE_DATA);
     CU_ASSERT_EQUAL(u32(&out, 60), 0);
     node.sources[0].answered.ns = 1;
