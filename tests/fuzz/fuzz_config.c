@@ -37,6 +37,54 @@ static void check_access(const struct config_access *access)
     }
 }
 
+static void check_source(const struct config_source *source)
+{
+    FUZZ_REQUIRE(memchr(source->name, 0, CONFIG_NAME_MAX) != NULL && source->name[0] != 0);
+    FUZZ_REQUIRE(memchr(source->host, 0, ACTION_HOST_MAX) != NULL && source->host[0] != 0);
+    FUZZ_REQUIRE(memchr(source->device, 0, ACTION_DEVICE_MAX) != NULL);
+    FUZZ_REQUIRE(source->port != 0);
+    FUZZ_REQUIRE(source->kind < SOURCE_KINDS);
+    FUZZ_REQUIRE(source->pool_size >= 1 && source->pool_size <= CONFIG_POOL_MAX);
+    FUZZ_REQUIRE(source->poll_min >= -3 && source->poll_min <= source->poll_max);
+    FUZZ_REQUIRE(source->poll_max <= 17);
+    FUZZ_REQUIRE(source->version >= 1 && source->version <= 4);
+    FUZZ_REQUIRE(source->dscp <= 63);
+    FUZZ_REQUIRE(source->max_delay_ns > 0);
+    FUZZ_REQUIRE(source->max_delay_ratio == 0 || source->max_delay_ratio > 1);
+    FUZZ_REQUIRE(source->min_samples >= 1 && source->min_samples <= 64);
+    FUZZ_REQUIRE(source->local.port == 0 && source->group.port == 0);
+    FUZZ_REQUIRE(source->key_id == 0 || source->key_line > 0);
+}
+
+static void check_sources(const struct config *config)
+{
+    unsigned associations = 0;
+    FUZZ_REQUIRE(config->sources.count <= CONFIG_SOURCES_MAX);
+    for (size_t i = 0; i < config->sources.count; i++) {
+        check_source(&config->sources.items[i]);
+        associations += config_source_associations(&config->sources.items[i]);
+        for (size_t j = 0; j < i; j++) {
+            FUZZ_REQUIRE(strcmp(config->sources.items[i].name, config->sources.items[j].name) != 0);
+        }
+    }
+    FUZZ_REQUIRE(associations <= CONFIG_SOURCES_MAX);
+    FUZZ_REQUIRE(config->selection.faults >= CONFIG_FAULTS_AUTO);
+    FUZZ_REQUIRE(config->selection.faults <= 0 ||
+                 2 * (unsigned)config->selection.faults < config_voters(config));
+    FUZZ_REQUIRE(config->selection.min_sources >= 1);
+    FUZZ_REQUIRE(config->selection.max_distance_ns > 0 && config->selection.void_after_ns > 0);
+}
+
+static void check_clock(const struct config *config)
+{
+    FUZZ_REQUIRE(config->clock.step_ns >= 0 && config->clock.panic_ns >= 0);
+    FUZZ_REQUIRE(config->clock.slew_max_ppm >= 1 && config->clock.drift_start_ppm >= 1);
+    FUZZ_REQUIRE(config->clock.drift_class <= CONFIG_DRIFT_LEARNED);
+    FUZZ_REQUIRE(config->clock.leap <= CONFIG_LEAP_IGNORE && config->clock.leap_window_ns > 0);
+    FUZZ_REQUIRE(memchr(config->clock.state_dir, 0, CONFIG_PATH_MAX) != NULL);
+    FUZZ_REQUIRE(memchr(config->clock.leap_list, 0, CONFIG_PATH_MAX) != NULL);
+}
+
 static void check_config(const struct config *config)
 {
     FUZZ_REQUIRE(config->clock.control <= CONTROL_VIRTUAL);
@@ -52,6 +100,10 @@ static void check_config(const struct config *config)
     FUZZ_REQUIRE(memchr(config->keys.file, 0, CONFIG_PATH_MAX) != NULL);
     FUZZ_REQUIRE(memchr(config->control.chronyc_socket, 0, CONFIG_PATH_MAX) != NULL);
     FUZZ_REQUIRE(config->log.level <= CONFIG_LOG_DEBUG);
+    FUZZ_REQUIRE(!config->server.is_orphan || config->server.local_stratum > 0);
+    FUZZ_REQUIRE(!config->control.socket_is_auto || config->control.socket[0] == 0);
+    check_clock(config);
+    check_sources(config);
     check_addresses(&config->server.listen);
     check_addresses(&config->control.chronyc);
     check_access(&config->server.access);
