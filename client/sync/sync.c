@@ -79,6 +79,7 @@ struct sync *sync_create(const struct sync_options *options, struct random *rand
     span_init(&sync->span, &options->bound);
     sync_clock_init(sync, now);
     sync->publish_at = now.mono;
+    sync->maintain_at = now.mono;
     sync->save_time_at = now.mono;
     sync_claim_find_condition(sync, now, NULL);
     sync_claim_renew(sync, now);
@@ -239,14 +240,17 @@ static void take_timer(struct sync *sync, struct reading now, struct actions *ou
         (void)sync_judge(sync, NULL, now, out);
         sync_clock_steer(sync, false, now, out);
     }
-    if (sync->publish_at.ns <= now.mono.ns) {
-        sync_table_maintain(sync, now, out);
+    if (sync->maintain_at.ns <= now.mono.ns) {
+        sync->maintain_at.ns = now.mono.ns + SYNC_RENEWAL_NS;
         if (sync->condition != SYNC_SYNCHRONISED) {
             (void)sync_judge(sync, NULL, now, out);
         }
+        sync_table_maintain(sync, now, out);
         sync_claim_find_condition(sync, now, out);
-        sync_claim_publish(sync, now, out);
         sync_claim_save(sync, false, now, out);
+    }
+    if (sync->publish_at.ns <= now.mono.ns) {
+        sync_claim_publish(sync, now, out);
     }
     sync_table_run(sync, now, out);
 }
@@ -321,7 +325,6 @@ static void take_sent(struct sync *sync, const struct sent *sent)
 
 void sync_handle(struct sync *sync, const struct event *event, struct actions *out)
 {
-    sync->stepped_ns = 0;
     sync->handled = event->now.mono;
     switch (event->kind) {
     case EVENT_DATAGRAM:
@@ -352,11 +355,16 @@ void sync_handle(struct sync *sync, const struct event *event, struct actions *o
         sync_command_perform(sync, &event->command, event->now, out);
         break;
     }
+    /* The next reading knows of the steps. */
+    sync->stepped_ns = 0;
 }
 
 struct mono sync_deadline(const struct sync *sync)
 {
     struct mono deadline = sync_table_deadline(sync);
+    if (sync->table.count > 0 && sync->maintain_at.ns < deadline.ns) {
+        deadline = sync->maintain_at;
+    }
     deadline.ns = sync->publish_at.ns < deadline.ns ? sync->publish_at.ns : deadline.ns;
     deadline.ns = sync->steer_at.ns < deadline.ns ? sync->steer_at.ns : deadline.ns;
     /* What found no room among the last event's actions is due at once. */
@@ -365,7 +373,6 @@ struct mono sync_deadline(const struct sync *sync)
 
 void sync_stop(struct sync *sync, struct reading now, struct actions *out)
 {
-    sync->stepped_ns = 0;
     sync_clock_stop(sync, now, out);
     sync_claim_save(sync, true, now, out);
     for (size_t i = 0; i < sync->table.count && actions_room(out) > 1; i++) {

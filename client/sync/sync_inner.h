@@ -132,6 +132,7 @@ struct sync {
     struct sync_state state;
     struct wall reference;
     struct mono publish_at;
+    struct mono maintain_at;
     struct mono save_rate_at;
     struct mono save_time_at;
     bool has_saved_rate;
