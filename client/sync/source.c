@@ -5,8 +5,6 @@
 #include <string.h>
 
 #define NTP_PORT 123
-/* The golden ratio's fraction: multiples of it are spread evenly, however many there are. */
-#define PHASE_STEP 0.6180339887498949
 
 struct source_options source_options_default(void)
 {
@@ -62,12 +60,10 @@ static void begin_exchange(struct source *source)
 static void init_polling(struct source *source)
 {
     const struct source_options *options = &source->options;
-    double phase = PHASE_STEP * (double)(source->association - 1);
     struct polling_options polling = {.poll_min = options->poll_min,
                                       .poll_max = options->poll_max,
                                       .is_iburst = options->is_iburst,
-                                      .is_burst = options->is_burst,
-                                      .phase = phase - (double)(uint32_t)phase};
+                                      .is_burst = options->is_burst};
     polling_init(&source->polling, &polling, source->common.random);
 }
 
