@@ -3,6 +3,7 @@
 #include "common/base/random.h"
 #include <errno.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <sys/timex.h>
@@ -33,6 +34,8 @@ struct clock {
     bool is_faulty;
     int64_t base_ns; /* the oscillator at creation */
     struct wander *wander;
+    _Atomic int64_t rate_ppb; /* the system clock's, on the true oscillator */
+    _Atomic int64_t set_ns;   /* when it was set last, on the true oscillator; 0: never */
 };
 
 static int64_t read_ns(clockid_t id)
@@ -126,24 +129,49 @@ struct reading clock_read(const struct clock *clock)
     return (struct reading){.mono = {mono}, .wall = {wall}};
 }
 
-struct reading clock_convert(const struct clock *clock, int64_t realtime_ns, struct reading now)
+bool clock_date(const struct clock *clock, int64_t realtime_ns, struct reading now,
+                struct reading *at)
 {
-    int64_t age = now.wall.ns - realtime_ns;
+    double fault_rate = 0;
+    int64_t fault_ns = 0;
     if (clock->is_faulty) {
-        double rate;
         /* The gain belongs to the true oscillator; taking the faulty one's reading for it errs by
          * rate². */
-        int64_t gain = fault_gain(clock, now.mono.ns, &rate);
-        gain = fault_gain(clock, now.mono.ns - gain, &rate);
-        age -= clock->fault.offset_ns + gain;
-        age += llround(rate * (double)age);
+        int64_t gain = fault_gain(clock, now.mono.ns, &fault_rate);
+        fault_ns = fault_gain(clock, now.mono.ns - gain, &fault_rate);
     }
-    /* A stamp from the future, or an old one, means that the clock was set in between: the arrival
-     * is then only known to be before now. */
-    if (age < 0 || age > STAMP_AGE_NS_MAX) {
-        age = 0;
+    int64_t offset_ns = clock->is_faulty ? clock->fault.offset_ns + fault_ns : 0;
+    int64_t wall_age = now.wall.ns - offset_ns - realtime_ns;
+    if (wall_age < 0 || wall_age > STAMP_AGE_NS_MAX) {
+        return false;
     }
-    return (struct reading){.mono = {now.mono.ns - age}, .wall = {now.wall.ns - age}};
+    /* What the oscillator counted meanwhile; with the present rate: a stamp is read soon. */
+    double rate = (double)atomic_load_explicit(&clock->rate_ppb, memory_order_relaxed) * 1e-9;
+    int64_t age = wall_age - llround((double)wall_age * rate / (1 + rate));
+    int64_t set_ns = atomic_load_explicit(&clock->set_ns, memory_order_relaxed);
+    if (set_ns != 0 && now.mono.ns - fault_ns - age < set_ns) {
+        return false;
+    }
+    int64_t fault_gained = llround(fault_rate * (double)age);
+    at->mono.ns = now.mono.ns - age - fault_gained;
+    at->wall.ns = now.wall.ns - wall_age - fault_gained;
+    return true;
+}
+
+struct reading clock_convert(const struct clock *clock, int64_t realtime_ns, struct reading now)
+{
+    struct reading at;
+    return clock_date(clock, realtime_ns, now, &at) ? at : now;
+}
+
+void clock_set_rate(struct clock *clock, double frequency_ppm)
+{
+    atomic_store_explicit(&clock->rate_ppb, llround(frequency_ppm * 1000), memory_order_relaxed);
+}
+
+void clock_mark_set(struct clock *clock)
+{
+    atomic_store_explicit(&clock->set_ns, read_ns(CLOCK_MONOTONIC_RAW), memory_order_relaxed);
 }
 
 int8_t clock_precision(void)

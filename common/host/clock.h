@@ -24,9 +24,18 @@ void clock_destroy(struct clock *clock);
 /* Both clocks, read as close together as the machine allows; with the fault. */
 struct reading clock_read(const struct clock *clock);
 /* An instant that the kernel stamped in CLOCK_REALTIME, at most 10 s before now (a reading of this
- * clock made afterwards), as a reading of this clock. A stamp beyond that, or from the future,
- * becomes now: the clock was set in between. */
+ * clock made afterwards), as a reading of this clock. False for a stamp beyond that, from the
+ * future or from before the clock was set: what it means is not known any more. */
+bool clock_date(const struct clock *clock, int64_t realtime_ns, struct reading now,
+                struct reading *at) MUST_CHECK;
+/* The same for something that arrived: what can't be dated becomes now, when it had. */
 struct reading clock_convert(const struct clock *clock, int64_t realtime_ns, struct reading now);
+
+/* What the two above must know, or they are wrong by a slew's part of the stamp's age (80 ns for 1
+ * ms at 80,000 ppm): the system clock's present gain on the oscillator, whoever steers it ... */
+void clock_set_rate(struct clock *clock, double frequency_ppm);
+/* ... and that it was set just now. To be called before a step of ours, too. */
+void clock_mark_set(struct clock *clock);
 
 /* log2 of the smallest step, in seconds, seen between two readings of the system clock, rounded up
  * (RFC 5905, 7.3); -30 to -6. Takes some microseconds. */

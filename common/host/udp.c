@@ -257,11 +257,12 @@ int udp_read_stamp(const struct udp *udp, const struct clock *clock, uint8_t *bu
         if (ancillary.error != 0) {
             return -ancillary.error;
         }
-        if (ancillary.stamp != STAMP_DAEMON) {
-            *sent =
-                (struct sent){.stamp = ancillary.stamp,
-                              .at = clock_convert(clock, ancillary.realtime_ns, clock_read(clock)),
-                              .payload = bytes_make(buffer, (size_t)size)};
+        struct reading at;
+        /* A stamp that can't be dated is as good as none: the daemon's own stands. */
+        if (ancillary.stamp != STAMP_DAEMON &&
+            clock_date(clock, ancillary.realtime_ns, clock_read(clock), &at)) {
+            *sent = (struct sent){
+                .stamp = ancillary.stamp, .at = at, .payload = bytes_make(buffer, (size_t)size)};
             return 1;
         }
     }

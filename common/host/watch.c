@@ -114,6 +114,16 @@ static int64_t unexplained(int64_t gained_ns, const struct sighting *from,
     return gained_ns - (int64_t)((low + high) / 2 * 1e-6 * elapsed);
 }
 
+static void tell_clock(const struct watch *watch, bool was_set)
+{
+    if (watch->last.has_state) {
+        clock_set_rate(watch->handler.clock, watch->last.state.frequency_ppm);
+    }
+    if (was_set) {
+        clock_mark_set(watch->handler.clock);
+    }
+}
+
 /* Takes note of what happened since the last look; step_ns of it was our own doing. */
 static void take_note(struct watch *watch, int64_t step_ns)
 {
@@ -129,6 +139,9 @@ static void take_note(struct watch *watch, int64_t step_ns)
     watch->set_ns += unexplained(gained_ns, last, &now);
     watch->slept_ns += slept_ns;
     watch->last = now;
+    if (watch->handler.clock != NULL) {
+        tell_clock(watch, step_ns != 0 || slept_ns != 0 || watch->set_ns != 0);
+    }
 }
 
 static void check(struct watch *watch)
@@ -195,6 +208,9 @@ struct watch *watch_create(uv_loop_t *loop, const struct watch_handler *handler)
     }
     watch->handler = *handler;
     watch->last = look();
+    if (handler->clock != NULL) {
+        tell_clock(watch, false);
+    }
     (void)uv_timer_init(loop, &watch->timer);
     watch->timer.data = watch;
     watch->open_handles = 1;

@@ -7,12 +7,12 @@
  * kernel inserts or deletes. */
 #ifndef COMMON_HOST_WATCH_H
 #define COMMON_HOST_WATCH_H
-#include "common/base/instant.h"
-#include "ntpwire/bytes.h"
+#include "common/host/clock.h"
 #include <uv.h>
 
 /* Called from the loop. */
 struct watch_handler {
+    struct clock *clock; /* told of every frequency and setting of the system clock; NULL: none */
     void *context;
     /* So much time passed that the oscillator did not count. */
     void (*disrupted)(void *context, int64_t by_ns);
