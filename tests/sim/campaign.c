@@ -83,6 +83,7 @@ static void run_seed(struct teller *teller, size_t run)
         tell(teller, &message);
         return;
     }
+    world_listen(world, campaign->listener, NULL);
     message.kind = MESSAGE_PROGRESS;
     for (int i = 1; i < SLICES && !teller->has_failed; i++) {
         world_run(world, campaign->scenario->duration_ns / SLICES * i);

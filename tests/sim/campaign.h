@@ -4,6 +4,7 @@
 #ifndef TESTS_SIM_CAMPAIGN_H
 #define TESTS_SIM_CAMPAIGN_H
 #include "tests/sim/results.h"
+#include "tests/sim/world.h"
 
 struct campaign {
     const struct scenario *scenario;
@@ -13,6 +14,7 @@ struct campaign {
     size_t shards; /* at least 1 */
     unsigned jobs; /* at least 1 */
     /* Told now and then which part is done, 0 to 1; may be NULL. */
+    world_listener *listener; /* told what happens, if not NULL; then jobs is 1 */
     void (*progress)(double part);
 };
 

@@ -28,6 +28,7 @@ struct lab_options {
     int64_t shards;
     int filter; /* -1: as the scenario says */
     enum format format;
+    bool is_verbose;
 };
 
 static const char help_text[] =
@@ -39,6 +40,7 @@ static const char help_text[] =
     "  -j, --jobs N       processes at a time (default: the processors)\n"
     "      --shard I/N    of the seeds, only every N-th, from the I-th on\n"
     "  -f, --filter NAME  bank, ntp, regression or none, instead of the scenario's\n"
+    "  -v, --verbose      what nodes log, and what becomes of each answer they get; one job\n"
     "      --json, --csv  instead of a table\n"
     "  -h, --help         this text\n"
     "      --version      the version\n"
@@ -50,6 +52,12 @@ static void print_sentence(void *context, const char *sentence)
 {
     (void)context;
     fprintf(stderr, "%s\n", sentence);
+}
+
+static void print_line(void *context, const char *line)
+{
+    (void)context;
+    printf("%s\n", line);
 }
 
 static void draw_bar(double part)
@@ -126,6 +134,7 @@ static enum exit_code run_scenario(const struct scenario *scenario, const char *
                                 .shard = (size_t)options->shard - 1,
                                 .shards = (size_t)options->shards,
                                 .jobs = (unsigned)options->jobs,
+                                .listener = options->is_verbose ? print_line : NULL,
                                 .progress = isatty(STDERR_FILENO) ? draw_bar : NULL};
     struct results results = {.scenario = scenario};
     snprintf(results.name, sizeof(results.name), "%s", scenario->name);
@@ -292,6 +301,9 @@ static bool read_option(int letter, const char *text, struct lab_options *option
     } else if (letter == 'f') {
         ok = read_filter(text, options);
         wanted = "bank, ntp, regression or none";
+    } else if (letter == 'v') {
+        options->is_verbose = true;
+        options->jobs = 1;
     } else if (letter == 'J') {
         options->format = FORMAT_JSON;
     } else if (letter == 'C') {
@@ -308,12 +320,17 @@ static bool read_option(int letter, const char *text, struct lab_options *option
 
 int main(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"seed", required_argument, NULL, 's'},   {"seeds", required_argument, NULL, 'n'},
-        {"jobs", required_argument, NULL, 'j'},   {"shard", required_argument, NULL, 'S'},
-        {"filter", required_argument, NULL, 'f'}, {"json", no_argument, NULL, 'J'},
-        {"csv", no_argument, NULL, 'C'},          {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"seed", required_argument, NULL, 's'},
+                                          {"seeds", required_argument, NULL, 'n'},
+                                          {"jobs", required_argument, NULL, 'j'},
+                                          {"shard", required_argument, NULL, 'S'},
+                                          {"filter", required_argument, NULL, 'f'},
+                                          {"json", no_argument, NULL, 'J'},
+                                          {"csv", no_argument, NULL, 'C'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {"verbose", no_argument, NULL, 'v'},
+                                          {NULL, 0, NULL, 0}};
     struct lab_options options = {.seed = 1,
                                   .seeds = 1,
                                   .jobs = sysconf(_SC_NPROCESSORS_ONLN),
@@ -323,12 +340,12 @@ int main(int argc, char **argv)
     files_keep_standard();
     options.jobs = options.jobs > 0 ? options.jobs : 1;
     int letter;
-    while ((letter = getopt_long(argc, argv, "s:n:j:f:h", longs, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "s:n:j:f:vh", longs, NULL)) != -1) {
         if (letter == 'h') {
             fputs(help_text, stdout);
             return LAB_OK;
         }
-        if (letter == 'v') {
+        if (letter == 'V') {
             printf("chime-lab %s\n", PACKAGE_VERSION);
             return LAB_OK;
         }

@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Requests of a burst, and after a doubt, follow each other after this. */
+/* Requests of a burst, and after a doubt, follow each other after this. A burst makes up for lost
+ * requests, by as many again. */
 #define QUICK_NS (2 * NS_PER_S)
-#define QUICK_START 4
-#define QUICK_DOUBT 4
+#define QUICK_START 8
+#define QUICK_DOUBT 8
 #define REACH_LOST 8
 /* What rounding costs. */
 #define ROUNDING_NS 2
@@ -96,7 +97,7 @@ void world_check_measured(struct world *world, struct world_node *node,
     }
     node->host->good++;
     if (association != NULL) {
-        if (association->unanswered > REACH_LOST) {
+        if (association->unanswered >= REACH_LOST) {
             association->quick += QUICK_START;
         }
         association->unanswered = 0;
