@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/host/udp.h"
 #include "tests/unit/unit.h"
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -259,6 +261,133 @@ static void test_broadcast_is_told_apart(void)
     clock_destroy(clock);
 }
 
+static void test_connected_socket_knows_its_own_address(void)
+{
+    struct udp server = open_at("127.0.0.1"), udp;
+    struct udp_options options = {.remote = server.local};
+    CU_ASSERT_EQUAL_FATAL(udp_open(&options, &udp), 0);
+    struct address loopback = address_of("127.0.0.1");
+    CU_ASSERT_TRUE(address_is_same_host(&udp.local, &loopback));
+    CU_ASSERT_NOT_EQUAL(udp.local.port, 0);
+    udp_close(&udp);
+    udp_close(&server);
+}
+
+static void test_errors_and_stamps_share_the_queue(void)
+{
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp closed = open_at("127.0.0.1"), udp;
+    struct udp_options options = {.remote = closed.local, .transmit_stamps = true};
+    uint8_t buffer[256];
+    struct sent sent;
+    int refusals = 0, stamps = 0, got;
+    udp_close(&closed);
+    CU_ASSERT_EQUAL_FATAL(udp_open(&options, &udp), 0);
+    CU_ASSERT_EQUAL(udp_send(&udp, NULL, bytes_make("x", 1), true), 0);
+    CU_ASSERT(wait_for(&udp, POLLPRI)); /* an error, too, is one of those */
+    while ((got = udp_read_stamp(&udp, clock, buffer, sizeof(buffer), &sent)) != 0) {
+        stamps += got == 1;
+        refusals += got == -ECONNREFUSED;
+        CU_ASSERT_FATAL(stamps + refusals < 10);
+    }
+    CU_ASSERT_EQUAL(stamps, 1);
+    CU_ASSERT_EQUAL(refusals, 1);
+    struct pollfd item = {.fd = udp.fd, .events = POLLIN | POLLPRI};
+    CU_ASSERT_EQUAL(poll(&item, 1, 0), 0); /* nothing is left to wake a loop again and again */
+    udp_close(&udp);
+    clock_destroy(clock);
+}
+
+static void test_device_is_bound_to(void)
+{
+    struct udp udp = {.fd = -7};
+    struct udp_options options = {.local = address_of("127.0.0.1"), .device = "no-such-device"};
+    CU_ASSERT_EQUAL(udp_open(&options, &udp), -ENODEV);
+    CU_ASSERT_EQUAL(udp.fd, -7);
+    options.device = "lo";
+    CU_ASSERT_EQUAL_FATAL(udp_open(&options, &udp), 0);
+    char name[16] = "";
+    socklen_t size = sizeof(name);
+    CU_ASSERT_EQUAL(getsockopt(udp.fd, SOL_SOCKET, SO_BINDTODEVICE, name, &size), 0);
+    CU_ASSERT_STRING_EQUAL(name, "lo");
+    udp_close(&udp);
+}
+
+static void test_datagrams_are_marked(void)
+{
+    static const char *const hosts[] = {"127.0.0.1", "::1"};
+    for (size_t i = 0; i < 2; i++) {
+        struct udp udp;
+        struct udp_options options = {.local = address_of(hosts[i]), .dscp = 46};
+        bool is_ipv4 = options.local.family == ADDRESS_IPV4;
+        if (udp_open(&options, &udp) != 0) {
+            CU_ASSERT_FALSE(is_ipv4); /* a machine without IPv6 */
+            continue;
+        }
+        int value = 0;
+        socklen_t size = sizeof(value);
+        CU_ASSERT_EQUAL(getsockopt(udp.fd, is_ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
+                                   is_ipv4 ? IP_TOS : IPV6_TCLASS, &value, &size),
+                        0);
+        CU_ASSERT_EQUAL(value, 46 << 2);
+        udp_close(&udp);
+    }
+}
+
+static size_t count_waiting(const struct udp *udp, struct udp_batch *batch,
+                            const struct clock *clock)
+{
+    struct reading now;
+    int count = udp_receive(udp, batch, clock, &now);
+    CU_ASSERT(count >= 0);
+    return (size_t)count;
+}
+
+/* Of two that share a port, as two workers do, only the one that joined hears the group. */
+static void test_group_is_heard_by_who_joined(void)
+{
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp_batch *batch = udp_batch_create();
+    struct udp joined, other, client = open_at("127.0.0.1");
+    struct udp_options options = {.local = address_of("0.0.0.0"), .in_group = true};
+    struct address group = address_of("239.1.2.3");
+    struct in_addr loopback = {.s_addr = htonl(INADDR_LOOPBACK)};
+    CU_ASSERT_EQUAL_FATAL(udp_open(&options, &joined), 0);
+    options.local = joined.local;
+    CU_ASSERT_EQUAL_FATAL(udp_open(&options, &other), 0);
+    group.port = joined.local.port;
+    CU_ASSERT_EQUAL(udp_join_group(&joined, &group, "no-such-device"), -ENODEV);
+    CU_ASSERT_EQUAL_FATAL(udp_join_group(&joined, &group, "lo"), 0);
+    CU_ASSERT_EQUAL(udp_join_group(&joined, &group, "lo"), -EADDRINUSE);
+    CU_ASSERT_EQUAL(setsockopt(client.fd, IPPROTO_IP, IP_MULTICAST_IF, &loopback, sizeof(loopback)),
+                    0);
+    send_text(&client, &group, "all");
+    CU_ASSERT(wait_for(&joined, POLLIN));
+    CU_ASSERT_EQUAL(count_waiting(&joined, batch, clock), 1);
+    CU_ASSERT_TRUE(udp_batch_datagrams(batch)->to_group);
+    CU_ASSERT_EQUAL(count_waiting(&other, batch, clock), 0);
+
+    udp_leave_group(&joined, &group, "lo");
+    send_text(&client, &group, "all"); /* the loopback network delivers while it sends */
+    CU_ASSERT_EQUAL(count_waiting(&joined, batch, clock), 0);
+    udp_close(&joined);
+    udp_close(&other);
+    udp_close(&client);
+    udp_batch_destroy(batch);
+    clock_destroy(clock);
+}
+
+static void test_broadcast_must_be_allowed(void)
+{
+    struct udp udp = open_at("127.0.0.1");
+    struct address everybody = address_of("127.255.255.255");
+    everybody.port = 9;
+    CU_ASSERT_EQUAL(udp_send(&udp, &everybody, bytes_make("x", 1), false), -EACCES);
+    CU_ASSERT_EQUAL(udp_allow_broadcast(&udp), 0);
+    CU_ASSERT_EQUAL(udp_send(&udp, &everybody, bytes_make("x", 1), false), 0);
+    udp_close(&udp);
+}
+
 static const struct unit_case cases[] = {
     {"a datagram arrives with its facts", test_datagram_arrives_with_its_facts},
     {"an answer leaves from the address asked", test_answer_leaves_from_the_address_that_was_asked},
@@ -268,6 +397,12 @@ static const struct unit_case cases[] = {
     {"a transmit stamp comes back", test_transmit_stamp_comes_back},
     {"a refused port is an error", test_refused_port_is_an_error_of_the_connected_socket},
     {"a taken port is refused", test_taken_port_is_refused},
+    {"a connected socket knows its own address", test_connected_socket_knows_its_own_address},
+    {"errors and stamps share the queue", test_errors_and_stamps_share_the_queue},
+    {"a device is bound to", test_device_is_bound_to},
+    {"datagrams are marked", test_datagrams_are_marked},
+    {"a group is heard by who joined", test_group_is_heard_by_who_joined},
+    {"broadcast must be allowed", test_broadcast_must_be_allowed},
     {"a group is chosen by source address", test_group_is_chosen_by_source_address},
 };
 UNIT_MAIN("udp", cases)
