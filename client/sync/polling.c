@@ -31,6 +31,18 @@ void polling_init(struct polling *polling, const struct polling_options *options
                                 .floor = options->poll_min};
 }
 
+static int8_t lowest(const struct polling *polling)
+{
+    int8_t least = polling->options.poll_min;
+    return least > polling->floor ? least : polling->floor;
+}
+
+/* A source that asked for fewer requests gets no bursts. */
+static bool may_burst(const struct polling *polling)
+{
+    return polling->floor <= polling->options.poll_min;
+}
+
 int64_t polling_interval_ns(const struct polling *polling)
 {
     return timestamp_log2_to_ns(polling->poll);
@@ -54,12 +66,9 @@ static void schedule(struct polling *polling, struct mono now)
     if (!polling->is_running) {
         return;
     }
-    bool is_bursting = polling_is_bursting(polling);
-    int64_t interval_ns = is_bursting ? burst_interval_ns(polling) : polling_interval_ns(polling);
+    int64_t interval_ns =
+        polling_is_bursting(polling) ? burst_interval_ns(polling) : polling_interval_ns(polling);
     double more = random_unit(polling->random) / RANDOMISATION;
-    if (!is_bursting && polling->is_first) {
-        more += polling->options.phase;
-    }
     polling->deadline.ns = polling->asked.ns + interval_ns + (int64_t)(more * (double)interval_ns);
     if (polling->deadline.ns < now.ns) {
         polling->deadline = now;
@@ -77,7 +86,6 @@ void polling_start(struct polling *polling, struct mono now)
     struct polling_options options = polling->options;
     polling_init(polling, &options, polling->random);
     polling->is_running = true;
-    polling->is_first = true;
     if (options.is_iburst) {
         polling->burst = burst_make(BURST_REQUESTS_MAX);
     }
@@ -106,25 +114,36 @@ static void count_silence(struct polling *polling)
     }
 }
 
-void polling_asked(struct polling *polling, struct mono now)
+void polling_sent(struct polling *polling, struct mono now)
 {
-    count_silence(polling);
     struct polling_burst *burst = &polling->burst;
     bool was_bursting = polling_is_bursting(polling);
-    if (!was_bursting && polling->options.is_burst && polling->reach != 0 &&
-        polling->floor <= polling->options.poll_min) {
+    if (!was_bursting && polling->options.is_burst && polling->reach != 0 && may_burst(polling)) {
         *burst = burst_make(POLLING_BURST_COUNT);
         was_bursting = true;
     }
-    polling->reach = (uint8_t)(polling->reach << 1);
     polling->asked = now;
     if (was_bursting) {
         burst->left--;
         burst->patience -= burst->patience > 0;
     }
     schedule(polling, now);
-    if (!polling_is_bursting(polling)) {
-        polling->is_first = false;
+}
+
+void polling_asked(struct polling *polling, struct mono now)
+{
+    count_silence(polling);
+    polling->reach = (uint8_t)(polling->reach << 1);
+    polling_sent(polling, now);
+}
+
+void polling_follow(struct polling *polling, int8_t poll, struct mono now)
+{
+    int8_t least = lowest(polling);
+    int8_t wanted = poll > least ? poll : least;
+    if (wanted < polling->poll) {
+        polling->poll = wanted;
+        schedule(polling, now);
     }
 }
 
@@ -138,9 +157,8 @@ void polling_answered(struct polling *polling, struct mono now)
         polling->burst.wanted--;
     }
     if (was_unreachable && !was_bursting && !polling_is_bursting(polling)) {
-        int8_t least = polling->options.poll_min;
-        polling->poll = least > polling->floor ? least : polling->floor;
-        if (polling->options.is_iburst && polling->floor <= polling->options.poll_min) {
+        polling->poll = lowest(polling);
+        if (polling->options.is_iburst && may_burst(polling)) {
             polling->burst = burst_make(BURST_REQUESTS_MAX);
             polling->burst.wanted--;
         }
@@ -161,8 +179,7 @@ void polling_taken(struct polling *polling, struct mono now)
 
 static void go_fast(struct polling *polling)
 {
-    int8_t least = polling->options.poll_min;
-    polling->poll = least > polling->floor ? least : polling->floor;
+    polling->poll = lowest(polling);
     polling->longer = 0;
     polling->shorter = 0;
 }
@@ -171,8 +188,7 @@ void polling_doubted(struct polling *polling, struct mono now)
 {
     polling->doubts++;
     /* Once per doubt: a source that stays strange is not asked at this pace for ever. */
-    if (polling->doubts == 1 && !polling_is_bursting(polling) &&
-        polling->floor <= polling->options.poll_min) {
+    if (polling->doubts == 1 && !polling_is_bursting(polling) && may_burst(polling)) {
         polling->burst = burst_make(POLLING_BURST_COUNT);
         polling->burst.is_doubt = true;
         schedule(polling, now);
@@ -200,8 +216,6 @@ void polling_weigh(struct polling *polling, double sd_now, double sd_next, doubl
     double variance = sd_now * sd_now;
     polling->longer = sd_longer * sd_longer < LONGER_FACTOR * variance ? polling->longer + 1 : 0;
     polling->shorter = sd_next * sd_next > SHORTER_FACTOR * variance ? polling->shorter + 1 : 0;
-    int8_t least = polling->options.poll_min;
-    least = least > polling->floor ? least : polling->floor;
     if (polling->longer >= LONGER_COUNT) {
         polling->longer = 0;
         if (polling->poll < polling->options.poll_max) {
@@ -209,7 +223,7 @@ void polling_weigh(struct polling *polling, double sd_now, double sd_next, doubl
         }
     } else if (polling->shorter >= SHORTER_COUNT) {
         polling->shorter = 0;
-        if (polling->poll > least) {
+        if (polling->poll > lowest(polling)) {
             polling->poll--;
         }
     }

@@ -17,7 +17,6 @@ struct polling_options {
     int8_t poll_max;
     bool is_iburst; /* a burst at the start and after every return */
     bool is_burst;  /* a burst at each poll */
-    double phase;   /* 0 to 1: so much of an interval the first regular one is longer */
 };
 
 /* Requests to come that do not wait for the poll. */
@@ -38,7 +37,6 @@ struct polling {
     int8_t poll;
     int8_t floor;    /* the least poll that the source allows */
     uint8_t reach;   /* a bit per request, the last one lowest: was it answered well */
-    bool is_first;   /* no regular interval was waited for since the start */
     unsigned silent; /* requests in a row without an answer while none of eight was answered */
     unsigned doubts; /* strange samples in a row */
     unsigned longer; /* samples in a row that allow a longer interval, or want a shorter one */
@@ -56,6 +54,10 @@ int64_t polling_interval_ns(const struct polling *polling);
 
 /* A request leaves: says when the next one is due. */
 void polling_asked(struct polling *polling, struct mono now);
+/* A packet leaves that need not be answered. */
+void polling_sent(struct polling *polling, struct mono now);
+/* The other side polls at 2^poll s: asks as often, if that is more often, within the limits. */
+void polling_follow(struct polling *polling, int8_t poll, struct mono now);
 /* A good answer came. */
 void polling_answered(struct polling *polling, struct mono now);
 /* Its sample was taken, kept aside, or showed that the source's clock moved. */

@@ -20,10 +20,23 @@ struct source_options source_options_default(void)
                                    .filter = FILTER_BANK};
 }
 
+static bool is_broadcast(const struct source *source)
+{
+    enum source_kind kind = source->options.kind;
+    return kind == SOURCE_BROADCAST_SERVER || kind == SOURCE_BROADCAST_CLIENT;
+}
+
 /* The contexts of the one key that is used here: a source has no business with the others. */
 static bool make_macs(struct source *source, char error[STATUS_TEXT_MAX])
 {
     uint32_t key_id = source->options.key_id;
+    if (key_id == 0 && is_broadcast(source)) {
+        snprintf(error, STATUS_TEXT_MAX,
+                 "source \"%.80s\" is of kind %s and has no key, but anybody can send broadcasts: "
+                 "name a key that both sides have (key)",
+                 source->options.name, source_kind_name(source->options.kind));
+        return false;
+    }
     if (key_id == 0) {
         return true;
     }
@@ -128,6 +141,7 @@ const struct address *source_remote(const struct source *source)
 static void begin(struct source *source, struct mono now)
 {
     begin_exchange(source);
+    source_peer_begin(source);
     source->is_denied = false;
     source->is_unsynchronised = false;
     source->heard = 0;
@@ -138,18 +152,40 @@ static void begin(struct source *source, struct mono now)
     }
 }
 
+void source_open(struct source *source, struct actions *out)
+{
+    const struct source_options *options = &source->options;
+    struct action_open *open = &actions_append(out, ACTION_OPEN)->open;
+    *open = (struct action_open){.association = source->association,
+                                 .remote = source->remote,
+                                 .local = options->local,
+                                 .dscp = options->dscp};
+    memcpy(open->device, options->device, sizeof(open->device));
+    switch (options->kind) {
+    case SOURCE_PEER:
+        open->is_shared = true;
+        break;
+    case SOURCE_BROADCAST_SERVER:
+        open->is_shared = true;
+        open->is_broadcast = true;
+        break;
+    case SOURCE_BROADCAST_CLIENT:
+        open->is_shared = !source->broadcast.is_calibrating;
+        open->group = open->is_shared ? options->group : open->group;
+        break;
+    default:
+        break;
+    }
+    source->is_open = true;
+}
+
 void source_connect(struct source *source, const struct address *remote, struct mono now,
                     struct actions *out)
 {
     source_disconnect(source, out);
     source->remote = *remote;
-    struct action_open *open = &actions_append(out, ACTION_OPEN)->open;
-    *open = (struct action_open){.association = source->association,
-                                 .remote = *remote,
-                                 .local = source->options.local,
-                                 .dscp = source->options.dscp};
-    memcpy(open->device, source->options.device, sizeof(open->device));
-    source->is_open = true;
+    source_broadcast_begin(source);
+    source_open(source, out);
     source_forget(source);
     begin(source, now);
 }
@@ -165,61 +201,94 @@ void source_disconnect(struct source *source, struct actions *out)
 
 struct mono source_deadline(const struct source *source)
 {
+    if (source->options.kind == SOURCE_BROADCAST_CLIENT) {
+        return source_broadcast_deadline(source);
+    }
     return source->polling.deadline;
 }
 
-enum source_news source_poll(struct source *source, const struct sync_state *claim,
-                             struct reading now, struct actions *out)
+enum source_news source_asked(struct source *source, struct mono now)
 {
-    (void)claim;
-    if (!source->polling.is_running || now.mono.ns < source->polling.deadline.ns) {
-        return SOURCE_NOTHING;
-    }
-    uint8_t request[EXCHANGE_REQUEST_MAX];
-    size_t size = exchange_request(&source->exchange, request);
     uint8_t reach = source->polling.reach;
-    polling_asked(&source->polling, now.mono);
+    polling_asked(&source->polling, now);
     source->heard = (uint8_t)(source->heard << 1);
     source->has_complained = false;
-    enum source_news news =
-        reach != 0 && source->polling.reach == 0 ? SOURCE_CHANGED : SOURCE_NOTHING;
+    return reach != 0 && source->polling.reach == 0 ? SOURCE_CHANGED : SOURCE_NOTHING;
+}
+
+void source_send(struct source *source, const uint8_t *payload, size_t size, struct actions *out)
+{
     if (size == 0) {
         snprintf(source->refusal, sizeof(source->refusal),
                  "the crypto library made no MAC with key %u", (unsigned)source->options.key_id);
-        return news;
+        return;
     }
     struct action_send *send = &actions_append(out, ACTION_SEND)->send;
     send->association = source->association;
     send->source = source->options.local;
     send->destination = source->remote;
     send->interface = 0;
-    send->wants_stamp = true;
+    send->wants_stamp = source->options.kind != SOURCE_BROADCAST_SERVER;
     send->size = size;
-    memcpy(send->payload, request, size);
+    memcpy(send->payload, payload, size);
+    source->counts.sent++;
+}
+
+enum source_news source_ask_server(struct source *source, struct reading now, struct actions *out)
+{
+    uint8_t request[EXCHANGE_REQUEST_MAX];
+    size_t size = exchange_request(&source->exchange, request);
+    enum source_news news = source_asked(source, now.mono);
     struct sent sent = {.stamp = STAMP_DAEMON,
                         .association = source->association,
                         .at = now,
-                        .payload = bytes_make(send->payload, size)};
+                        .payload = bytes_make(request, size)};
     exchange_sent(&source->exchange, &sent);
-    source->counts.sent++;
+    source_send(source, request, size, out);
     return news;
+}
+
+enum source_news source_poll(struct source *source, const struct sync_state *claim,
+                             struct reading now, struct actions *out)
+{
+    if (!source->is_open || now.mono.ns < source_deadline(source).ns) {
+        return SOURCE_NOTHING;
+    }
+    switch (source->options.kind) {
+    case SOURCE_PEER:
+        return source_peer_send(source, claim, now, out);
+    case SOURCE_BROADCAST_SERVER:
+        return source_broadcast_send(source, claim, now, out);
+    case SOURCE_BROADCAST_CLIENT:
+        return source_broadcast_poll_server(source, now, out);
+    default:
+        return source_ask_server(source, now, out);
+    }
 }
 
 bool source_wants(const struct source *source, const struct datagram *datagram)
 {
-    (void)source;
-    (void)datagram;
-    return false;
+    if (!source->is_open || datagram->payload.size == 0 ||
+        !address_is_same_host(&datagram->source, &source->remote)) {
+        return false;
+    }
+    unsigned mode = packet_mode_of(bytes_u8(datagram->payload, 0));
+    switch (source->options.kind) {
+    case SOURCE_PEER:
+        return mode == MODE_ACTIVE || mode == MODE_PASSIVE;
+    case SOURCE_BROADCAST_CLIENT:
+        return mode == MODE_BROADCAST && !source->broadcast.is_calibrating;
+    default:
+        return false;
+    }
 }
 
-enum source_news source_receive(struct source *source, const struct datagram *datagram,
-                                const struct sync_state *claim, struct reading now,
-                                struct actions *out)
+/* An answer to an ordinary request. */
+static enum source_news receive_reply(struct source *source, const struct datagram *datagram,
+                                      struct reading now, struct actions *out)
 {
-    (void)claim;
     /* A connected socket lets nobody else through; a simulated one might. */
-    if (!source->is_open || source->is_denied ||
-        !address_is_same(&datagram->source, &source->remote)) {
+    if (!address_is_same(&datagram->source, &source->remote)) {
         return SOURCE_NOTHING;
     }
     bool was_waiting = exchange_is_waiting(&source->exchange);
@@ -230,9 +299,34 @@ enum source_news source_receive(struct source *source, const struct datagram *da
     return source_judge(source, &answer, now, out);
 }
 
+enum source_news source_receive(struct source *source, const struct datagram *datagram,
+                                const struct sync_state *claim, struct reading now,
+                                struct actions *out)
+{
+    if (!source->is_open || !source->is_online || source->is_denied) {
+        return SOURCE_NOTHING;
+    }
+    enum source_kind kind = source->options.kind;
+    bool is_listening = kind == SOURCE_PEER ||
+                        (kind == SOURCE_BROADCAST_CLIENT && !source->broadcast.is_calibrating);
+    if (!is_listening) {
+        return kind == SOURCE_BROADCAST_SERVER ? SOURCE_NOTHING
+                                               : receive_reply(source, datagram, now, out);
+    }
+    if (!source_wants(source, datagram)) {
+        return SOURCE_NOTHING;
+    }
+    return kind == SOURCE_PEER ? source_peer_receive(source, datagram, claim, now, out)
+                               : source_broadcast_receive(source, datagram, now, out);
+}
+
 void source_sent(struct source *source, const struct sent *sent)
 {
-    exchange_sent(&source->exchange, sent);
+    if (source->options.kind == SOURCE_PEER) {
+        symmetric_sent(&source->peer.symmetric, sent);
+    } else {
+        exchange_sent(&source->exchange, sent);
+    }
 }
 
 enum source_news source_refused(struct source *source, const char *error, struct mono now)

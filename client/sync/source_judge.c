@@ -161,13 +161,14 @@ static const char *delay_verdict(struct source *source, const struct sample *sam
     return NULL;
 }
 
-/* Where the filter's samples stand in time, and how far they lie beside its estimate. */
-static void keep_books(struct source *source, const struct sample *sample, bool is_new)
+void source_forget_books(struct source *source)
 {
-    if (is_new) {
-        source->instants = 0;
-        source->residual_square = 0;
-    }
+    source->instants = 0;
+    source->residual_square = 0;
+}
+
+void source_keep_books(struct source *source, const struct sample *sample)
+{
     if (source->instants == 0) {
         source->begun = sample->at;
     }
@@ -215,7 +216,7 @@ static enum source_news take(struct source *source, const struct sample *sample,
     bool is_contradicted = narrow(source, legs, &rate, verdict);
     switch (verdict) {
     case FILTER_TAKEN:
-        keep_books(source, sample, false);
+        source_keep_books(source, sample);
         polling_taken(&source->polling, now.mono);
         weigh_poll(source, now.mono);
         if (is_contradicted) {
@@ -226,8 +227,12 @@ static enum source_news take(struct source *source, const struct sample *sample,
         return SOURCE_SAMPLED;
     case FILTER_STEPPED:
         source->counts.steps++;
-        keep_books(source, sample, true);
+        source_forget_books(source);
+        source_keep_books(source, sample);
         polling_stepped(&source->polling);
+        if (source->options.kind == SOURCE_PEER) {
+            source_peer_stepped(source, legs);
+        }
         measured->verdict = "stepped";
         snprintf(measured->reason, sizeof(measured->reason),
                  "several answers agree that the source's clock, or the path to it, has moved: its "
@@ -246,6 +251,72 @@ static enum source_news take(struct source *source, const struct sample *sample,
                  "it is not newer than the sample before");
         return SOURCE_NOTHING;
     }
+}
+
+/* What a good answer leaves behind for those who look. */
+static void remember(struct source *source, const struct source_answer *answer, struct mono now)
+{
+    const struct sample *sample = &answer->reply.sample;
+    const struct packet *packet = &answer->reply.packet;
+    source->counts.good++;
+    source->complaint[0] = '\0';
+    source->has_sample = true;
+    source->sample = *sample;
+    source->mode = packet->mode;
+    source->answered = now;
+    source->reference.ns = 0;
+    if (!timestamp_is_unset(packet->reference)) {
+        source->reference.ns = timestamp_to_unix_ns(packet->reference, sample->source_sent.ns);
+    }
+}
+
+/* Peers: until the rate is known, the exchange narrows the interval only. */
+static enum source_news hold(struct source *source, const struct source_answer *answer,
+                             struct mono now, struct actions *out)
+{
+    remember(source, answer, now);
+    struct bound_rate rate = source_rate(source, now);
+    (void)bound_add(&source->bound, &answer->reply.sample, &rate);
+    struct measurement *measured = measure(source, answer, out);
+    measured->verdict = "held";
+    snprintf(measured->reason, sizeof(measured->reason),
+             "exchange %zu of the %d that show the rate between the two clocks, which the delay "
+             "depends on",
+             source->peer.history.count, SYMMETRIC_HISTORY_FIRST);
+    return SOURCE_NOTHING;
+}
+
+/* An answer that passed the packet tests. */
+static enum source_news take_valid(struct source *source, struct source_answer *answer,
+                                   struct reading now, struct actions *out)
+{
+    struct sample *sample = &answer->reply.sample;
+    struct sample legs = answer->is_one_way ? source_broadcast_legs(sample) : *sample;
+    if (source->options.kind == SOURCE_PEER) {
+        switch (source_peer_prepare(source, sample, now.mono)) {
+        case SOURCE_PEER_HELD:
+            return hold(source, answer, now.mono, out);
+        case SOURCE_PEER_NEGATIVE:
+            answer->verdict = EXCHANGE_DELAY_NEGATIVE;
+            answer->why = "the round trip comes out below zero at the rate between the two clocks "
+                          "that was known: one of them was set, or changed its rate";
+            return refuse(source, answer, now.mono, out);
+        default:
+            break;
+        }
+    } else if (source->options.kind == SOURCE_BROADCAST_CLIENT && !answer->is_one_way) {
+        source_broadcast_calibrated(source, sample);
+    }
+    struct measurement *measured = measure(source, answer, out);
+    measured->verdict = "good";
+    const char *delay = delay_verdict(source, sample, measured->reason);
+    if (delay != NULL) {
+        measured->verdict = delay;
+        snprintf(source->complaint, sizeof(source->complaint), "%s", measured->reason);
+        return SOURCE_NOTHING;
+    }
+    remember(source, answer, now.mono);
+    return take(source, sample, &legs, now, measured);
 }
 
 enum source_news source_judge(struct source *source, struct source_answer *answer,
@@ -267,28 +338,13 @@ enum source_news source_judge(struct source *source, struct source_answer *answe
     source->counts.stamps_received[sample->received_stamp]++;
     source->is_unsynchronised = false;
     source->tests = SOURCE_TESTS_ALL;
-    polling_answered(&source->polling, now.mono);
-
-    struct measurement *measured = measure(source, answer, out);
-    measured->verdict = "good";
-    const char *delay = delay_verdict(source, sample, measured->reason);
-    if (delay != NULL) {
-        measured->verdict = delay;
-        snprintf(source->complaint, sizeof(source->complaint), "%s", measured->reason);
-        return was_reached ? SOURCE_NOTHING : SOURCE_CHANGED;
+    if (answer->is_one_way) {
+        source->polling.reach |= 1; /* it answers nothing */
+    } else {
+        polling_answered(&source->polling, now.mono);
     }
-    source->counts.good++;
-    source->complaint[0] = '\0';
-    source->has_sample = true;
-    source->sample = *sample;
-    source->mode = answer->reply.packet.mode;
-    source->answered = now.mono;
-    source->reference = (struct wall){.ns = 0};
-    if (!timestamp_is_unset(answer->reply.packet.reference)) {
-        source->reference.ns =
-            timestamp_to_unix_ns(answer->reply.packet.reference, sample->source_sent.ns);
-    }
-    return take(source, sample, sample, now, measured);
+    enum source_news news = take_valid(source, answer, now, out);
+    return news == SOURCE_NOTHING && !was_reached ? SOURCE_CHANGED : news;
 }
 
 void source_forget(struct source *source)
@@ -297,8 +353,9 @@ void source_forget(struct source *source)
         filter_clear(source->filter);
     }
     bound_void(&source->bound);
-    source->instants = 0;
-    source->residual_square = 0;
+    source_forget_books(source);
+    source->peer.history.count = 0;
+    source->broadcast.count = 0;
     source->least_delay_ns = 0;
     source->longer_count = 0;
     source->has_sample = false;

@@ -3,8 +3,11 @@
  * from an answer to the estimate. Nobody else includes it. */
 #ifndef CLIENT_SYNC_SOURCE_PARTS_H
 #define CLIENT_SYNC_SOURCE_PARTS_H
+#include "client/sync/checks.h"
 #include "client/sync/polling.h"
 #include "client/sync/source.h"
+#include "client/sync/symmetric.h"
+#include "client/sync/symmetric_history.h"
 
 /* A filter's first rates come from two or three samples, and are less sure than they look. */
 #define SOURCE_RATE_SAMPLES 4
@@ -12,6 +15,27 @@
 
 /* The packet tests as chronyc's ntpdata shows them, from the left: 1 to 3, 5 to 7, A to D. */
 #define SOURCE_TESTS_ALL 0x3FF
+
+#define SOURCE_BROADCAST_LEGS 16
+
+struct source_peer {
+    struct symmetric symmetric;
+    struct symmetric_history history;
+    bool has_poll;
+    int8_t poll;       /* as its packets say */
+    struct mono heard; /* when one returned our timestamp */
+};
+
+struct source_broadcast {
+    bool is_calibrating; /* its own socket is open, in place of the one to listen */
+    bool has_asked;
+    int64_t delay_ns;       /* the least of the last calibration; 0: none was answered yet */
+    int64_t fresh_delay_ns; /* the least of this one; 0: none yet */
+    struct timestamp newest;
+    struct mono came[SOURCE_BROADCAST_LEGS]; /* of the last broadcasts */
+    int64_t leg_ns[SOURCE_BROADCAST_LEGS];
+    size_t count;
+};
 
 struct source {
     struct source_options options;
@@ -25,6 +49,8 @@ struct source {
     bool is_denied;
     struct polling polling;
     struct exchange exchange;
+    struct source_peer peer;
+    struct source_broadcast broadcast;
     struct filter *filter; /* NULL: it learns nothing */
     struct bound bound;
 
@@ -67,8 +93,17 @@ struct source_answer {
     enum exchange_verdict verdict;
     struct exchange_reply reply;
     bool is_heard;   /* it came from the source itself, as far as anybody can tell */
+    bool is_one_way; /* a broadcast */
     const char *why; /* NULL: exchange_explain()'s sentence */
 };
+
+/* source.c */
+void source_open(struct source *source, struct actions *out);
+/* A request leaves now: what follows for reach. */
+enum source_news source_asked(struct source *source, struct mono now);
+/* Sends it; size 0: there is none, since no MAC could be made. */
+void source_send(struct source *source, const uint8_t *payload, size_t size, struct actions *out);
+enum source_news source_ask_server(struct source *source, struct reading now, struct actions *out);
 
 /* source_judge.c: what follows of an answer that was read. Appends an ACTION_MEASURED if the answer
  * was the source's, or is the first that was refused since the last request. */
@@ -76,4 +111,40 @@ enum source_news source_judge(struct source *source, struct source_answer *answe
                               struct reading now, struct actions *out);
 /* Forgets what was learned. */
 void source_forget(struct source *source);
+/* Where the filter's samples stand in time, and how far they lie beside its estimate. */
+void source_keep_books(struct source *source, const struct sample *sample);
+void source_forget_books(struct source *source);
+
+/* source_peer.c */
+enum source_peer_verdict {
+    SOURCE_PEER_READY,
+    SOURCE_PEER_HELD,    /* until the rate is known */
+    SOURCE_PEER_NEGATIVE /* its delay is below zero at that rate */
+};
+void source_peer_begin(struct source *source);
+enum source_news source_peer_send(struct source *source, const struct sync_state *claim,
+                                  struct reading now, struct actions *out);
+enum source_news source_peer_receive(struct source *source, const struct datagram *datagram,
+                                     const struct sync_state *claim, struct reading now,
+                                     struct actions *out);
+/* Corrects the delay of an exchange, or keeps it for later. */
+enum source_peer_verdict source_peer_prepare(struct source *source, struct sample *sample,
+                                             struct mono now);
+/* The filter began anew with this exchange. */
+void source_peer_stepped(struct source *source, const struct sample *raw);
+
+/* source_broadcast.c */
+int8_t source_broadcast_poll(const struct source *source);
+enum source_news source_broadcast_send(struct source *source, const struct sync_state *claim,
+                                       struct reading now, struct actions *out);
+void source_broadcast_begin(struct source *source);
+struct mono source_broadcast_deadline(const struct source *source);
+enum source_news source_broadcast_poll_server(struct source *source, struct reading now,
+                                              struct actions *out);
+/* An ordinary answer of the server. */
+void source_broadcast_calibrated(struct source *source, const struct sample *sample);
+enum source_news source_broadcast_receive(struct source *source, const struct datagram *datagram,
+                                          struct reading now, struct actions *out);
+/* What a broadcast proves: one end only. */
+struct sample source_broadcast_legs(const struct sample *sample);
 #endif

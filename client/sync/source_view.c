@@ -10,6 +10,10 @@
 
 int8_t source_poll_log2(const struct source *source)
 {
+    /* A broadcast client's samples come at the server's poll, its own requests are rarer. */
+    if (source->options.kind == SOURCE_BROADCAST_CLIENT) {
+        return source->options.poll_min;
+    }
     return source->polling.poll;
 }
 
@@ -70,9 +74,34 @@ static void say_unreachable(const struct source *source, char reason[STATUS_TEXT
     } else {
         snprintf(reason, STATUS_TEXT_MAX,
                  "no answer to the last 8 requests: it is down, or the network or a firewall drops "
-                 "them (UDP port %u)",
-                 (unsigned)source->remote.port);
+                 "them (UDP port %u)%s",
+                 (unsigned)source->remote.port,
+                 source->options.kind == SOURCE_PEER
+                     ? "; ntpsec has no peers: make it a source of kind server"
+                     : "");
     }
+}
+
+/* Has it too few samples? */
+static bool say_waiting(const struct source *source, char reason[STATUS_TEXT_MAX])
+{
+    size_t count = filter_count(source->filter);
+    size_t needed = source->options.min_samples > 1 ? source->options.min_samples : 1;
+    if (count >= needed) {
+        return false;
+    }
+    if (source->complaint[0] != '\0') {
+        snprintf(reason, STATUS_TEXT_MAX, "its last answer is of no use: %.200s",
+                 source->complaint);
+    } else if (source->options.kind == SOURCE_PEER && count == 0) {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "%zu of the %d exchanges are there that show the rate between the two clocks",
+                 source->peer.history.count, SYMMETRIC_HISTORY_FIRST);
+    } else {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "%zu of the %zu samples that it needs are there (min-samples)", count, needed);
+    }
+    return true;
 }
 
 static bool is_connected(const struct source *source, enum source_state *state,
@@ -109,6 +138,10 @@ enum source_state source_state_own(const struct source *source, struct mono now,
     if (!is_connected(source, &state, reason)) {
         return state;
     }
+    if (source->options.kind == SOURCE_BROADCAST_SERVER) {
+        snprintf(reason, STATUS_TEXT_MAX, "we send broadcasts there, and learn nothing from it");
+        return SOURCE_NOSELECT;
+    }
     if (source->is_unsynchronised && source->heard != 0) {
         snprintf(reason, STATUS_TEXT_MAX, "%s", source->complaint);
         return SOURCE_UNSYNCHRONISED;
@@ -117,13 +150,7 @@ enum source_state source_state_own(const struct source *source, struct mono now,
         say_unreachable(source, reason);
         return SOURCE_UNREACHABLE;
     }
-    size_t count = filter_count(source->filter);
-    size_t needed = source->options.min_samples > 1 ? source->options.min_samples : 1;
-    if (count < needed) {
-        snprintf(reason, STATUS_TEXT_MAX,
-                 "%zu of the %zu samples that it needs are there "
-                 "(min-samples)%s%.150s",
-                 count, needed, source->complaint[0] != '\0' ? "; " : "", source->complaint);
+    if (say_waiting(source, reason)) {
         return SOURCE_WAITING;
     }
     if (source->options.is_noselect) {
@@ -209,7 +236,7 @@ void source_status(const struct source *source, struct reading now, double clock
                                      .is_require = options->is_require,
                                      .is_online = source->is_online,
                                      .is_bursting = polling_is_bursting(&source->polling),
-                                     .poll = source->polling.poll,
+                                     .poll = source_poll_log2(source),
                                      .reach = source->polling.reach,
                                      .asked = source->polling.asked,
                                      .key_id = options->key_id};
