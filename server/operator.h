@@ -45,8 +45,8 @@ struct operator_calls {
 
 struct operator;
 
-/* From the configured "auto", "none" or path to a path: "auto" is /run/chimed/chimed.sock for root,
- * else $XDG_RUNTIME_DIR/chimed.sock. False if there is to be no socket. */
+/* From the configured "auto", "off", "" or path to a path: "auto" is /run/chimed/chimed.sock for
+ * root, else $XDG_RUNTIME_DIR/chimed.sock. False if there is to be no socket. */
 bool operator_path(const char *configured, char path[CONFIG_PATH_MAX]) MUST_CHECK;
 
 /* Call it as long as the daemon has its rights. NULL, and a sentence in error: then a path that was

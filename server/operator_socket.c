@@ -17,7 +17,8 @@
 bool operator_path(const char *configured, char path[CONFIG_PATH_MAX])
 {
     int size;
-    if (strcmp(configured, "none") == 0 || configured[0] == '\0') {
+    if (strcmp(configured, "none") == 0 || strcmp(configured, "off") == 0 ||
+        configured[0] == '\0') {
         return false;
     }
     const char *folder = getenv("XDG_RUNTIME_DIR");

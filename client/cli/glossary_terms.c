@@ -78,9 +78,9 @@ static const struct glossary_entry entries[] = {
      "an octal number, where 377 is all eight.",
      "unreachable|poll"},
     {"poll|polling interval",
-     "The time between two requests to a source, a power of two of seconds. It moves between "
-     "'poll-min' and 'poll-max': quick while there is something to learn, slow when the clock is "
-     "known well.",
+     "The time between two requests to a source, a power of two of seconds. It moves within "
+     "what 'poll' of the source allows: quick while there is something to learn, slow when the "
+     "clock is known well.",
      "burst|iburst|reach"},
     {"burst",
      "A few requests in quick succession, to learn sooner. 'chime burst' asks for one; 'iburst' of "
@@ -131,7 +131,7 @@ static const struct glossary_entry entries[] = {
      "To let a clock run a little faster or slower until an offset is gone. Time never jumps and "
      "never goes back.",
      "step|frequency"},
-    {"drift class|drift|normal|strict",
+    {"drift class|drift|normal|strict|learned",
      "What is assumed of the oscillator between two answers: 'normal' takes the error of the "
      "learned "
      "rate and lets it stray at most 15 ppm, 'strict' takes 50 ppm whatever was learned. Until a "

@@ -139,6 +139,19 @@ static void print_options(FILE *out, const json_t *source)
     fputc('\n', out);
 }
 
+/* "3 s ago", or "never". */
+static char *format_since(const json_t *source, const char *key, char out[QUANTITY_TEXT_MAX])
+{
+    char age[QUANTITY_TEXT_MAX];
+    int64_t ns;
+    if (answer_integer(source, key, &ns)) {
+        snprintf(out, QUANTITY_TEXT_MAX, "%.20s ago", answer_format_age(ns, age));
+    } else {
+        snprintf(out, QUANTITY_TEXT_MAX, "never");
+    }
+    return out;
+}
+
 static void print_asking(FILE *out, const json_t *source)
 {
     const json_t *counts = answer_part(source, "counts");
@@ -151,10 +164,10 @@ static void print_asking(FILE *out, const json_t *source)
     char valid[QUANTITY_TEXT_MAX];
     char good[QUANTITY_TEXT_MAX];
     char kisses[QUANTITY_TEXT_MAX];
-    fprintf(out, "  %-12s every %s, reach %s; asked %s ago, answered %s ago\n", "asking",
+    fprintf(out, "  %-12s every %s, reach %s; last asked: %s, last answer: %s\n", "asking",
             answer_poll(source, "poll_log2_s", poll), format_reach(source, reach),
-            dash(answer_age(source, "asked_ago_ns", asked)),
-            dash(answer_age(source, "answered_ago_ns", answered)));
+            format_since(source, "asked_ago_ns", asked),
+            format_since(source, "answered_ago_ns", answered));
     fprintf(out, "  %-12s %s sent, %s received, %s valid, %s good; %s kisses of death\n", "packets",
             answer_count(counts, "sent", sent), answer_count(counts, "received", received),
             answer_count(counts, "valid", valid), answer_count(counts, "good", good),
