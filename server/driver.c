@@ -15,7 +15,6 @@
 struct driver {
     struct driver_options options;
     struct driver_calls calls;
-    struct node *node;
     struct upstream *upstream;
     struct lookup *lookup;
     uv_timer_t timer;
@@ -102,7 +101,7 @@ static void on_timer(uv_timer_t *timer);
 static void set_timer(struct driver *driver)
 {
     int64_t now_ns = clock_read(driver->options.clock).mono.ns;
-    int64_t deadline_ns = node_deadline(driver->node).ns;
+    int64_t deadline_ns = node_deadline(driver->options.node).ns;
     uint64_t wait_ms = 1;
     if (deadline_ns > now_ns) {
         uint64_t wanted_ms = (uint64_t)(deadline_ns - now_ns) / (uint64_t)NS_PER_MS + 1;
@@ -122,15 +121,13 @@ static void perform(struct driver *driver)
     driver->actions.count = 0;
     driver->is_handling = false;
     set_timer(driver);
-    if (driver->has_published) {
-        driver->has_published = false;
-        driver->calls.published(driver->calls.context);
-    }
+    bool has_published = driver->has_published;
+    driver->has_published = false;
+    driver->calls.performed(driver->calls.context, has_published);
 }
 
 static void begin(struct driver *driver)
 {
-    assert(driver->node != NULL);
     assert(!driver->is_handling);
     driver->is_handling = true;
     driver->actions.count = 0;
@@ -140,7 +137,7 @@ void driver_feed(struct driver *driver, struct event *event)
 {
     begin(driver);
     event->now = clock_read(driver->options.clock);
-    node_handle(driver->node, event, &driver->actions);
+    node_handle(driver->options.node, event, &driver->actions);
     perform(driver);
 }
 
@@ -170,8 +167,23 @@ bool driver_configure(struct driver *driver, const struct sync_options *options,
                       char error[SYNC_ERROR_MAX])
 {
     begin(driver);
-    bool is_done = node_configure(driver->node, options, clock_read(driver->options.clock),
+    bool is_done = node_configure(driver->options.node, options, clock_read(driver->options.clock),
                                   &driver->actions, error);
+    perform(driver);
+    return is_done;
+}
+
+bool driver_restart(struct driver *driver, const struct sync_options *options,
+                    struct random *random, char error[SYNC_ERROR_MAX])
+{
+    begin(driver);
+    bool is_done = node_restart(driver->options.node, options, random,
+                                clock_read(driver->options.clock), error);
+    if (is_done) {
+        /* The new engine counts its associations from the start. */
+        upstream_reset(driver->upstream);
+        lookup_reset(driver->lookup);
+    }
     perform(driver);
     return is_done;
 }
@@ -179,15 +191,9 @@ bool driver_configure(struct driver *driver, const struct sync_options *options,
 void driver_stop(struct driver *driver)
 {
     begin(driver);
-    node_stop(driver->node, clock_read(driver->options.clock), &driver->actions);
+    node_stop(driver->options.node, clock_read(driver->options.clock), &driver->actions);
     perform(driver);
     (void)uv_timer_stop(&driver->timer);
-}
-
-void driver_set_node(struct driver *driver, struct node *node)
-{
-    assert(!driver->is_handling);
-    driver->node = node;
 }
 
 const struct upstream *driver_upstream(const struct driver *driver)

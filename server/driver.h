@@ -9,6 +9,7 @@
 struct driver_options {
     uv_loop_t *loop;
     const struct clock *clock;
+    struct node *node;
     struct station *const *stations;
     size_t station_count;
 };
@@ -21,8 +22,8 @@ struct driver_calls {
     void (*kernel)(void *context, const struct action_kernel *kernel);
     void (*save)(void *context, const struct action_save *save);
     void (*measured)(void *context, const struct measurement *measurement);
-    /* After an event whose actions were performed, if what is claimed was published anew. */
-    void (*published)(void *context);
+    /* After an event, and all that followed from it; whether what is claimed was published anew. */
+    void (*performed)(void *context, bool has_published);
 };
 
 struct driver;
@@ -35,10 +36,8 @@ void driver_destroy(struct driver *driver);
 /* Whether a name server is being waited for: the loop runs as long. */
 bool driver_is_busy(const struct driver *driver);
 
-/* Before the first event; node outlives its use. A second call puts another one in its place. */
-void driver_set_node(struct driver *driver, struct node *node);
 /* The node handles *event, with the present time; what follows is performed. From the loop only,
- * never from within one of the calls above. */
+ * never from within one of the calls above but performed(). */
 void driver_feed(struct driver *driver, struct event *event);
 /* The same with EVENT_COMMAND; *reply is the node's answer. */
 void driver_command(struct driver *driver, const struct command *command,
@@ -46,6 +45,9 @@ void driver_command(struct driver *driver, const struct command *command,
 /* What node_configure() asked for. */
 bool driver_configure(struct driver *driver, const struct sync_options *options,
                       char error[SYNC_ERROR_MAX]) MUST_CHECK;
+/* node_restart(): the engine begins anew. */
+bool driver_restart(struct driver *driver, const struct sync_options *options,
+                    struct random *random, char error[SYNC_ERROR_MAX]) MUST_CHECK;
 /* node_stop(), performed: the last thing the node does. */
 void driver_stop(struct driver *driver);
 

@@ -149,20 +149,30 @@ void lookup_start(struct lookup *lookup, const struct action_resolve *resolve)
     (void)uv_async_send(&lookup->wake);
 }
 
+static void cancel(struct question *question)
+{
+    question->is_cancelled = true;
+    if (question->state == QUESTION_WAITS) {
+        question->state = QUESTION_FREE;
+    } else if (question->state == QUESTION_RUNS) {
+        /* Refused where a thread is at it already: then its answer is dropped. */
+        (void)uv_cancel((uv_req_t *)&question->resolution.request);
+    }
+}
+
 void lookup_cancel(struct lookup *lookup, uint32_t association)
 {
     for (size_t i = 0; i < QUESTIONS_MAX; i++) {
-        struct question *question = &lookup->questions[i];
-        if (question->state == QUESTION_FREE || question->resolve.association != association) {
-            continue;
+        if (lookup->questions[i].resolve.association == association) {
+            cancel(&lookup->questions[i]);
         }
-        question->is_cancelled = true;
-        if (question->state == QUESTION_WAITS) {
-            question->state = QUESTION_FREE;
-        } else if (question->state == QUESTION_RUNS) {
-            /* Refused where a thread is at it already: then its answer is dropped. */
-            (void)uv_cancel((uv_req_t *)&question->resolution.request);
-        }
+    }
+}
+
+void lookup_reset(struct lookup *lookup)
+{
+    for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+        cancel(&lookup->questions[i]);
     }
 }
 

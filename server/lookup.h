@@ -24,4 +24,6 @@ bool lookup_is_busy(const struct lookup *lookup);
 void lookup_start(struct lookup *lookup, const struct action_resolve *resolve);
 /* The association is gone: nothing is told of it any more. */
 void lookup_cancel(struct lookup *lookup, uint32_t association);
+/* The same for all. */
+void lookup_reset(struct lookup *lookup);
 #endif

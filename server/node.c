@@ -37,6 +37,18 @@ bool node_configure(struct node *node, const struct sync_options *options, struc
     return sync_configure(node->sync, options, now, out, error);
 }
 
+bool node_restart(struct node *node, const struct sync_options *options, struct random *random,
+                  struct reading now, char error[SYNC_ERROR_MAX])
+{
+    struct sync *sync = sync_create(options, random, now, error);
+    if (sync == NULL) {
+        return false;
+    }
+    sync_destroy(node->sync);
+    node->sync = sync;
+    return true;
+}
+
 void node_handle(struct node *node, const struct event *event, struct actions *out)
 {
     sync_handle(node->sync, event, out);

@@ -19,6 +19,11 @@ void node_destroy(struct node *node); /* NULL is allowed */
 bool node_configure(struct node *node, const struct sync_options *options, struct reading now,
                     struct actions *out, char error[SYNC_ERROR_MAX]) MUST_CHECK;
 
+/* The engine begins anew, with what a reload can't change (is_shadow) as options have it; the host
+ * closes all associations. False, and nothing changed, as above. */
+bool node_restart(struct node *node, const struct sync_options *options, struct random *random,
+                  struct reading now, char error[SYNC_ERROR_MAX]) MUST_CHECK;
+
 void node_handle(struct node *node, const struct event *event, struct actions *out);
 /* When EVENT_TIMER is next due. */
 struct mono node_deadline(const struct node *node);

@@ -241,6 +241,13 @@ void upstream_close(struct upstream *upstream, uint32_t association)
     }
 }
 
+void upstream_reset(struct upstream *upstream)
+{
+    for (size_t i = 0; i < STATUS_SOURCES_MAX; i++) {
+        upstream_close(upstream, upstream->slots[i].open.association);
+    }
+}
+
 /* Whether the socket itself has become useless: an address that the machine lost stays the source
  * of a connected socket. */
 static bool is_stale(int status)

@@ -26,6 +26,8 @@ void upstream_destroy(struct upstream *upstream);
  * address the machine lost, is opened anew by the next that is sent. */
 void upstream_open(struct upstream *upstream, const struct action_open *open);
 void upstream_close(struct upstream *upstream, uint32_t association);
+/* Closes all. */
+void upstream_reset(struct upstream *upstream);
 void upstream_send(struct upstream *upstream, const struct action_send *send);
 
 /* The address that an association asks from; family NONE if it has no socket of its own. */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/keeper.h"
+#include "common/host/log.h"
+#include <stdlib.h>
+
+struct keeper {
+    uv_loop_t *loop;
+    const struct state_files *files;
+    void (*take)(void *context, struct event *event);
+    void *context;
+    uv_work_t work;
+    bool is_working;
+    bool is_finished;
+    struct action_save current;
+    bool is_saved; /* the current one; else error says why not */
+    char error[STATE_FILES_ERROR_MAX];
+    bool has_next[SAVED_KINDS];
+    struct action_save next[SAVED_KINDS];
+};
+
+struct keeper *keeper_create(uv_loop_t *loop, const struct state_files *files,
+                             void (*take)(void *context, struct event *event), void *context)
+{
+    struct keeper *keeper = calloc(1, sizeof(*keeper));
+    if (keeper != NULL) {
+        keeper->loop = loop;
+        keeper->files = files;
+        keeper->take = take;
+        keeper->context = context;
+    }
+    return keeper;
+}
+
+/* In a thread of libuv's. */
+static void on_work(uv_work_t *work)
+{
+    struct keeper *keeper = work->data;
+    keeper->is_saved = state_files_save(keeper->files, &keeper->current, keeper->error);
+}
+
+static void start_next(struct keeper *keeper);
+
+static void on_worked(uv_work_t *work, int status)
+{
+    struct keeper *keeper = work->data;
+    (void)status; /* it is never cancelled */
+    keeper->is_working = false;
+    if (keeper->is_finished) {
+        return;
+    }
+    struct event event = {
+        .kind = EVENT_SAVED,
+        .saved = {.what = keeper->current.what, .error = keeper->is_saved ? NULL : keeper->error}};
+    keeper->take(keeper->context, &event);
+    start_next(keeper);
+}
+
+static void start_next(struct keeper *keeper)
+{
+    for (size_t i = 0; i < SAVED_KINDS && !keeper->is_working; i++) {
+        if (!keeper->has_next[i]) {
+            continue;
+        }
+        keeper->has_next[i] = false;
+        keeper->current = keeper->next[i];
+        keeper->work.data = keeper;
+        keeper->is_working = uv_queue_work(keeper->loop, &keeper->work, on_work, on_worked) == 0;
+    }
+}
+
+static void save_at_once(const struct keeper *keeper, const struct action_save *save)
+{
+    char error[STATE_FILES_ERROR_MAX];
+    if (!state_files_save(keeper->files, save, error)) {
+        log_message(LOG_LEVEL_WARNING, "%s", error);
+    }
+}
+
+void keeper_save(struct keeper *keeper, const struct action_save *save)
+{
+    if (keeper->files->folder == NULL || keeper->files->folder[0] == '\0') {
+        return;
+    }
+    if (keeper->is_finished) {
+        save_at_once(keeper, save);
+        return;
+    }
+    keeper->next[save->what] = *save;
+    keeper->has_next[save->what] = true;
+    start_next(keeper);
+}
+
+void keeper_finish(struct keeper *keeper)
+{
+    keeper->is_finished = true;
+    for (size_t i = 0; i < SAVED_KINDS; i++) {
+        if (keeper->has_next[i]) {
+            save_at_once(keeper, &keeper->next[i]);
+        }
+    }
+}
+
+void keeper_destroy(struct keeper *keeper)
+{
+    free(keeper);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* keeper.h - performs ACTION_SAVE beside the main loop, which must not wait for a disk. */
+#ifndef SERVER_KEEPER_H
+#define SERVER_KEEPER_H
+#include "common/host/worker.h"
+#include "server/state_files.h"
+
+struct keeper;
+
+/* take is called from the loop with an EVENT_SAVED without now. files outlives it. NULL if memory
+ * is short. */
+struct keeper *keeper_create(uv_loop_t *loop, const struct state_files *files,
+                             void (*take)(void *context, struct event *event), void *context);
+/* Saves; what is asked for while that goes on is saved next, the newest of its kind.
+ * Where nothing is to be kept nobody is told. */
+void keeper_save(struct keeper *keeper, const struct action_save *save);
+/* The end: what is asked for from now on is saved at once, and nobody is told. */
+void keeper_finish(struct keeper *keeper);
+/* Frees it. Nothing is under way when keeper_finish() was called and the loop has run. NULL is
+ * allowed. */
+void keeper_destroy(struct keeper *keeper);
+#endif
