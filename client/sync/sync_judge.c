@@ -189,7 +189,9 @@ static void find_agreement(struct sync *sync, struct panel *panel, struct mono n
     select_among(sync, panel, is_trust, faults, &selection);
     judgement->has_agreement = selection.has_agreement;
     judgement->agreed = selection.agreed;
-    judgement->agreeing = selection.truechimers;
+    for (size_t i = 0; i < panel->count; i++) {
+        judgement->agreeing += !panel->is_out[i];
+    }
     mark_outside(sync, panel,
                  is_trust && selection.has_agreement ? SOURCE_UNTRUSTED : SOURCE_FALSETICKER);
 }
@@ -295,8 +297,11 @@ static bool combine_chosen(struct sync *sync, const size_t *which, size_t count,
             used[estimates++] = which[i];
         }
     }
+    /* Liars that were caught are not among those who are left. */
+    size_t caught = sync->judgement.answering - sync->judgement.agreeing;
+    size_t faults = sync->judgement.faults > caught ? sync->judgement.faults - caught : 0;
     struct combine combine;
-    combine_run(candidates, estimates, &sync->judgement.agreed, sync->judgement.faults, &combine);
+    combine_run(candidates, estimates, &sync->judgement.agreed, faults, &combine);
     mark_combined(sync, used, estimates, &combine);
     if (combine.used > 0) {
         *estimate = combine.estimate;

@@ -355,6 +355,12 @@ static void test_roles(void)
     CU_ASSERT_EQUAL(sync_world_source_status(&world, "b").state, SOURCE_UNTRUSTED);
     CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < NS_PER_MS);
     sync_world_end(&world);
+}
+
+static void test_limits(void)
+{
+    struct source_options sources[2];
+    struct sync_options options;
 
     /* The required one is silent. */
     options = one_server(&sources[0], 14);
@@ -422,7 +428,8 @@ static const struct unit_case cases[] = {
     {"a pool", test_pool},
     {"two names for one address", test_duplicate},
     {"a source that follows us", test_loop},
-    {"prefer, noselect, trust, require, min-sources, max-distance", test_roles},
+    {"prefer, noselect, trust", test_roles},
+    {"require, min-sources, max-distance", test_limits},
     {"the rate from last time", test_saved_rate},
 };
 UNIT_MAIN("sync_change", cases)
