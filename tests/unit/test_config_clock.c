@@ -81,6 +81,10 @@ static void choices_are_read(void)
     CU_ASSERT_FALSE(config.control.socket_is_auto);
     CU_ASSERT_STRING_EQUAL(config.control.socket, "");
     CU_ASSERT_EQUAL(config.selection.faults, 0);
+    accept("[clock]\nslew-max = 100000 ppm\ndrift-start = 1 ppm\nstep = 1 us\n");
+    CU_ASSERT_EQUAL(config.clock.slew_max_ppm, 100000);
+    CU_ASSERT_EQUAL(config.clock.drift_start_ppm, 1);
+    CU_ASSERT_EQUAL(config.clock.step_ns, NS_PER_US);
     accept("[control]\nsocket = auto\n[clock]\nleap = kernel\ndrift-class = normal\n");
     CU_ASSERT_TRUE(config.control.socket_is_auto);
 }

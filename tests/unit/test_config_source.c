@@ -262,9 +262,14 @@ static void kinds_have_their_own_options(void)
          {"iburst = yes", "burst = yes", "interleaved = yes", "poll = 64 s", "version = 4",
           "pool-size = 2", "bind = 192.0.2.1", "dscp = 1"}},
     };
+    static const char for_all_that_are_heard[] =
+        "prefer = yes\nnoselect = no\ntrust = no\nrequire = no\noffline = no\noffset = 1 ms\n"
+        "max-delay = 1 s\nmax-delay-ratio = 2\nmin-samples = 2\nfilter = ntp\nfamily = ipv4\n";
     char text[512];
     for (size_t i = 0; i < COUNT(kinds); i++) {
         accept(kinds[i].head);
+        snprintf(text, sizeof text, "%s%s", kinds[i].head, for_all_that_are_heard);
+        CU_ASSERT_EQUAL(parse(text), strstr(text, "kind = broadcast\n") == NULL);
         for (size_t j = 0; kinds[i].wrong[j] != NULL; j++) {
             snprintf(text, sizeof text, "%s%s\n", kinds[i].head, kinds[i].wrong[j]);
             char words[64];
@@ -317,6 +322,7 @@ static void a_source_is_checked_as_a_whole(void)
     refuse("[keys]\nfile = a\n" A "key = 1\n", "a.conf:2: ");
     refuse(A "kind = pol\npool-size = 3\n", "a.conf:3: ");
     refuse("[source a]\naddress = 1.2\nkind = pool\n", "a.conf:2: ");
+    refuse(KEYS "[source a]\nkind = broadcast\nkey = 1\n", "a.conf:3: [source a] has no address");
 }
 
 static void quorums_must_be_possible(void)
