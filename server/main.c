@@ -5,6 +5,7 @@
 #include "common/host/privilege.h"
 #include "config.h"
 #include "server/daemon.h"
+#include "server/timekeeper.h"
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,24 +14,27 @@
 #define EXIT_USAGE 2
 
 static const char *const help =
-    "Usage: chimed [--config FILE] [--check]\n"
-    "Serves time to NTP clients (RFC 5905), in the foreground.\n"
+    "Usage: chimed [--config FILE] [--check | --restore]\n"
+    "Keeps the time by NTP sources and serves it to NTP clients (RFC 5905), in the foreground.\n"
     "\n"
     "  -c, --config FILE    read the configuration from FILE; without it an embedded default\n"
     "                       is used, which serves on port 11123 and needs no root\n"
     "      --check          read the configuration, explain every mistake, and exit\n"
+    "      --restore        set the system clock to its plain rate, if a chimed was killed while\n"
+    "                       it steered it, and exit\n"
     "      --print-default  print the embedded default configuration, and exit\n"
     "      --version        print the version, and exit\n"
     "  -h, --help           print this help, and exit\n"
     "\n"
     "Signals: SIGHUP reads FILE again (with a mistake in it nothing changes), SIGTERM and SIGINT "
     "end.\n"
-    "Exit status: 0 ended by a signal or --check found no mistake, 1 failure,\n"
-    "2 usage or configuration. See chimed(8) and chimed.conf(5).\n";
+    "Exit status: 0 ended by a signal, --check found no mistake, or --restore left nothing to do;\n"
+    "1 failure; 2 usage or configuration. See chimed(8) and chimed.conf(5).\n";
 
 struct arguments {
     const char *config;
     bool check;
+    bool restore;
 };
 
 static void complain(void *context, const char *sentence)
@@ -42,10 +46,11 @@ static void complain(void *context, const char *sentence)
 /* Exits for what asks only for a text, or on a mistake. */
 static struct arguments parse_arguments(int argc, char **argv)
 {
-    enum { OPTION_CHECK = 256, OPTION_PRINT_DEFAULT, OPTION_VERSION };
+    enum { OPTION_CHECK = 256, OPTION_RESTORE, OPTION_PRINT_DEFAULT, OPTION_VERSION };
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'},
         {"check", no_argument, NULL, OPTION_CHECK},
+        {"restore", no_argument, NULL, OPTION_RESTORE},
         {"print-default", no_argument, NULL, OPTION_PRINT_DEFAULT},
         {"version", no_argument, NULL, OPTION_VERSION},
         {"help", no_argument, NULL, 'h'},
@@ -58,6 +63,9 @@ static struct arguments parse_arguments(int argc, char **argv)
             break;
         case OPTION_CHECK:
             arguments.check = true;
+            break;
+        case OPTION_RESTORE:
+            arguments.restore = true;
             break;
         case OPTION_PRINT_DEFAULT:
             fputs(config_default_text(), stdout);
@@ -113,6 +121,11 @@ int main(int argc, char **argv)
                arguments.config != NULL ? arguments.config : "embedded default");
         setup_destroy(setup);
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    }
+    if (arguments.restore) {
+        int status = timekeeper_restore(setup);
+        setup_destroy(setup);
+        return status;
     }
     log_open("chimed", setup->config.log.target == CONFIG_LOG_SYSLOG,
              (enum log_level)setup->config.log.level);
