@@ -400,6 +400,7 @@ static void server_send(const struct datagram *datagram, const struct server_rep
                         struct actions *out)
 {
     struct action_send *send = &actions_append(out, ACTION_SEND)->send;
+    send->association = 0; /* the one that was asked */
     send->source = datagram->destination;
     send->destination = datagram->source;
     send->interface = datagram->interface;
