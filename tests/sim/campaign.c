@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@ struct message {
     enum { MESSAGE_PROGRESS, MESSAGE_RUN, MESSAGE_ERROR } kind;
     size_t run; /* index among those of the shard */
     double part;
+    double node_kib;
     union {
         struct figures figures;
         char error[WORLD_ERROR_MAX];
@@ -33,7 +35,15 @@ struct teller {
     char *error;
     size_t room;
     bool has_failed;
+    long start_kib; /* the memory of the process before its first world */
 };
+
+/* The most memory that this process ever had, in KiB. */
+static long greatest_kib(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss : 0;
+}
 
 static void hear(struct teller *teller, const struct message *message)
 {
@@ -43,6 +53,9 @@ static void hear(struct teller *teller, const struct message *message)
         return;
     }
     teller->parts[message->run] = message->part;
+    if (message->kind == MESSAGE_RUN && message->node_kib > teller->results->node_kib) {
+        teller->results->node_kib = message->node_kib;
+    }
     if (message->kind == MESSAGE_RUN && !results_add(teller->results, &message->figures)) {
         snprintf(teller->error, teller->room, "not enough memory for the results");
         teller->has_failed = true;
@@ -93,6 +106,8 @@ static void run_seed(struct teller *teller, size_t run)
     world_run(world, INT64_MAX);
     message.part = 1;
     message.kind = MESSAGE_RUN;
+    message.node_kib =
+        (double)(greatest_kib() - teller->start_kib) / (double)world_node_count(world);
     if (!world_figures(world, &message.figures)) {
         message.kind = MESSAGE_ERROR;
         snprintf(message.error, sizeof(message.error), "not enough memory for the figures");
@@ -104,6 +119,7 @@ static void run_seed(struct teller *teller, size_t run)
 /* The runs of one job: every jobs-th. */
 static void run_job(struct teller *teller, size_t job, size_t jobs)
 {
+    teller->start_kib = greatest_kib();
     for (size_t run = job; run < teller->runs && !teller->has_failed; run += jobs) {
         run_seed(teller, run);
     }

@@ -219,6 +219,9 @@ void results_table(const struct results *results, double speed, struct text *tex
     if (!isnan(speed)) {
         text_add(text, "  %-28s %14.0f\n", "virtual s per real s", speed);
     }
+    if (results->node_kib > 0) {
+        text_add(text, "  %-28s %14.1f\n", "KiB of memory per node", results->node_kib);
+    }
     text_add(text, "  %-28s %14.16" PRIx64 "\n", "hash", results_hash(results));
 }
 

@@ -17,6 +17,7 @@ void text_clear(struct text *text);
 struct results {
     char name[SCENARIO_NAME_MAX];
     const struct scenario *scenario; /* NULL if it isn't known: then there are no bounds */
+    double node_kib; /* memory of a run per node, at most; 0 if unknown; not the same each time */
     size_t count;
     size_t capacity;
     struct figures *runs;
