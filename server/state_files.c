@@ -13,6 +13,7 @@
 
 #define TEXT_MAX 4096
 #define MODE 0644
+#define SECONDS_MAX 9000000000ULL /* of what fits in nanoseconds */
 #define NUMBERS_MAX 2
 #define DAY_NS (86400 * NS_PER_S)
 /* 2026-01-01: no clock that was right has shown less, since this was written. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/host/udp.h"
 #include "common/host/socket_address.h"
+#include "common/host/udp_hardware.h"
 #include "common/host/udp_stamp.h"
 #include <errno.h>
 #include <linux/filter.h>
@@ -226,13 +227,31 @@ int udp_send(const struct udp *udp, const struct address *remote, struct bytes p
     }
     if (wants_stamp) {
         message.msg_control = &control;
-        message.msg_controllen = udp_stamp_request(control.octets);
+        message.msg_controllen = udp_stamp_request(control.octets, udp->card != NULL);
     }
     ssize_t size;
     do {
         size = sendmsg(udp->fd, &message, MSG_NOSIGNAL);
     } while (size < 0 && errno == EINTR);
     return size < 0 ? -errno : 0;
+}
+
+/* A stamp that can't be dated is as good as none: the daemon's own stands. Beside a card's stamp
+ * the kernel invents one of its own for departures, the time of reading. */
+static bool date(const struct udp *udp, const struct udp_ancillary *ancillary,
+                 const struct clock *clock, struct sent *sent)
+{
+    struct reading at, now = clock_read(clock);
+    enum stamp_origin stamp = ancillary->card_ns != 0 ? STAMP_HARDWARE : ancillary->stamp;
+    bool is_dated =
+        stamp == STAMP_HARDWARE
+            ? udp->card != NULL &&
+                  udp_card_date(udp->card, ancillary->card_interface, ancillary->card_ns, now, &at)
+            : stamp == STAMP_KERNEL && clock_date(clock, ancillary->realtime_ns, now, &at);
+    if (is_dated) {
+        *sent = (struct sent){.stamp = stamp, .at = at};
+    }
+    return is_dated;
 }
 
 int udp_read_stamp(const struct udp *udp, const struct clock *clock, uint8_t *buffer, size_t room,
@@ -257,12 +276,8 @@ int udp_read_stamp(const struct udp *udp, const struct clock *clock, uint8_t *bu
         if (ancillary.error != 0) {
             return -ancillary.error;
         }
-        struct reading at;
-        /* A stamp that can't be dated is as good as none: the daemon's own stands. */
-        if (ancillary.stamp != STAMP_DAEMON &&
-            clock_date(clock, ancillary.realtime_ns, clock_read(clock), &at)) {
-            *sent = (struct sent){
-                .stamp = ancillary.stamp, .at = at, .payload = bytes_make(buffer, (size_t)size)};
+        if (date(udp, &ancillary, clock, sent)) {
+            sent->payload = bytes_make(buffer, (size_t)size);
             return 1;
         }
     }

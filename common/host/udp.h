@@ -11,10 +11,13 @@
 #define UDP_BATCH_MAX 64
 #define UDP_PAYLOAD_MAX 2048 /* of a longer datagram nothing is kept: its payload is empty */
 
+struct udp_card;
+
 struct udp {
     int fd;
     struct address local; /* as bound, with the port the kernel chose */
     bool names_source;    /* bound to a wildcard: an answer names the address that was asked */
+    const struct udp_card *card; /* whose stamps it has, see udp_hardware_attach(); NULL: none */
 };
 
 struct udp_options {

@@ -2,7 +2,7 @@
 /* Datagrams by the batch: the server's hot path. Everything that does not change from batch to
  * batch is set once. */
 #include "common/host/socket_address.h"
-#include "common/host/udp.h"
+#include "common/host/udp_hardware.h"
 #include "common/host/udp_stamp.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -64,6 +64,11 @@ static void fill_datagram(struct udp_batch *batch, size_t i, const struct udp *u
     datagram->stamp = ancillary.stamp;
     datagram->received =
         ancillary.stamp == STAMP_DAEMON ? now : clock_convert(clock, ancillary.realtime_ns, now);
+    if (udp->card != NULL && ancillary.card_ns != 0 &&
+        udp_card_date(udp->card, ancillary.card_interface, ancillary.card_ns, now,
+                      &datagram->received)) {
+        datagram->stamp = STAMP_HARDWARE;
+    }
     bool is_cut = (message->msg_hdr.msg_flags & MSG_TRUNC) != 0;
     datagram->payload = bytes_make(batch->payloads[i], is_cut ? 0 : message->msg_len);
 }
@@ -109,7 +114,7 @@ void udp_reply(const struct udp *udp, struct udp_batch *batch, size_t index, str
         control_size = udp_source_request(control, &asked->destination, asked->interface);
     }
     if (wants_stamp) {
-        control_size += udp_stamp_request(control + control_size);
+        control_size += udp_stamp_request(control + control_size, false);
     }
     message->msg_control = control_size > 0 ? control : NULL;
     message->msg_controllen = control_size;

@@ -58,7 +58,7 @@ int udp_route_send(const struct udp *udp, const struct action_send *send,
     size_t size = append_source(control.octets, udp, route, send->interface);
     size += append_dscp(control.octets + size, udp, route->dscp);
     if (send->wants_stamp) {
-        size += udp_stamp_request(control.octets + size);
+        size += udp_stamp_request(control.octets + size, udp->card != NULL);
     }
     message.msg_control = size > 0 ? &control : NULL;
     message.msg_controllen = size;

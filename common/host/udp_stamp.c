@@ -14,6 +14,21 @@ static void read_stamp(const struct cmsghdr *header, struct udp_ancillary *ancil
     ancillary->realtime_ns = (int64_t)stamp.tv_sec * NS_PER_S + stamp.tv_nsec;
 }
 
+/* Three stamps, of which the last is the card's. */
+static void read_card_stamp(const struct cmsghdr *header, struct udp_ancillary *ancillary)
+{
+    struct timespec stamps[3];
+    memcpy(stamps, CMSG_DATA(header), sizeof(stamps));
+    ancillary->card_ns = (int64_t)stamps[2].tv_sec * NS_PER_S + stamps[2].tv_nsec;
+}
+
+static void read_card(const struct cmsghdr *header, struct udp_ancillary *ancillary)
+{
+    struct scm_ts_pktinfo info;
+    memcpy(&info, CMSG_DATA(header), sizeof(info));
+    ancillary->card_interface = info.if_index;
+}
+
 /* Every entry of the error queue has one; a stamp's says ENOMSG. */
 static void read_error(const struct cmsghdr *header, struct udp_ancillary *ancillary)
 {
@@ -42,6 +57,11 @@ struct udp_ancillary udp_ancillary_read(struct msghdr *message)
          header = CMSG_NXTHDR(message, header)) {
         if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPNS) {
             read_stamp(header, &ancillary);
+        } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPING) {
+            read_card_stamp(header, &ancillary);
+        } else if (header->cmsg_level == SOL_SOCKET &&
+                   header->cmsg_type == SCM_TIMESTAMPING_PKTINFO) {
+            read_card(header, &ancillary);
         } else if (is_error(header)) {
             read_error(header, &ancillary);
         } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
@@ -76,9 +96,12 @@ static size_t append(uint8_t *control, int level, int type, const void *data, si
     return CMSG_SPACE(size);
 }
 
-size_t udp_stamp_request(uint8_t *control)
+size_t udp_stamp_request(uint8_t *control, bool of_card)
 {
     uint32_t flags = SOF_TIMESTAMPING_TX_SOFTWARE;
+    if (of_card) {
+        flags |= SOF_TIMESTAMPING_TX_HARDWARE; /* the kernel's only where the card makes none */
+    }
     return append(control, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags));
 }
 
