@@ -13,7 +13,7 @@
 
 #define TEXT_MAX 4096
 #define MODE 0644
-#define SECONDS_MAX 9000000000ULL /* of what fits in nanoseconds */
+#define SECONDS_MAX 9000000000ULL /* more does not fit in nanoseconds */
 #define NUMBERS_MAX 2
 #define DAY_NS (86400 * NS_PER_S)
 /* 2026-01-01: no clock that was right has shown less, since this was written. */
@@ -113,7 +113,7 @@ static bool parse_time(const char *text, struct wall *time)
     int used = 0;
     if (strspn(text, "0123456789") > 10 || text[0] < '0' || text[0] > '9' ||
         sscanf(text, "%10llu.%9[0-9]%n", &seconds, fraction, &used) != 2 || strlen(fraction) != 9 ||
-        text[used + (int)strspn(text + used, " \t\r\n")] != 0) {
+        seconds > SECONDS_MAX || text[used + (int)strspn(text + used, " \t\r\n")] != 0) {
         return false;
     }
     time->ns = (int64_t)seconds * NS_PER_S + strtol(fraction, NULL, 10);
