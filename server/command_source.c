@@ -32,10 +32,11 @@ static void write_address(struct json *json, const char *key, const struct addre
 
 static void write_age(struct json *json, const char *key, struct mono then, struct mono now)
 {
-    if (then.ns == 0) {
+    int64_t age_ns;
+    if (then.ns == 0 || __builtin_sub_overflow(now.ns, then.ns, &age_ns)) {
         json_put_null(json, key);
     } else {
-        json_put_integer(json, key, now.ns - then.ns);
+        json_put_integer(json, key, age_ns);
     }
 }
 

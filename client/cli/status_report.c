@@ -210,7 +210,7 @@ static void print_verdicts(FILE *out, const json_t *server)
     {
         char name[ANSWER_TEXT_MAX];
         if (json_integer_value(value) > 0 && strcmp(key, "answered") != 0) {
-            fprintf(out, "%s%s: %lld", separator[0] != '\0' ? separator : "  without      ",
+            fprintf(out, "%s%s: %lld", separator[0] != '\0' ? separator : "  without     ",
                     answer_copy(key, name), (long long)json_integer_value(value));
             separator = ", ";
         }
