@@ -74,6 +74,13 @@ said="$(ntpdata 'Leap status'), stratum $(ntpdata Stratum), good: $(ntpdata 'Tot
     fail "chronyd should refuse an unsynchronised server, not say: $said"
 pass "chronyd: $said"
 
+# One that has a source, but hears nothing of it, knows the time no better.
+restart_chimed "[source nobody]\naddress = 127.0.0.1:9\npoll = 1 s\n[server]"
+query_refused refused "$SERVER4"
+[ "$(json_field leap) $(json_field stratum)" = "unsynchronised 0" ] ||
+    fail "leap 3 and stratum 0 are due of a server whose source is silent: $json"
+expect_words ntpdig "stratum 0" client "$ntpdig" -t 1 "$SERVER4"
+
 # That it answers is asked over IPv6, so that each client below has its first request to come.
 # They have one address: chronyd uses up what it may ask, the others come too late.
 limit="local-stratum = 5\nrate-limit = on\nrate-interval = 64 s\nrate-burst = 2"
