@@ -39,6 +39,12 @@ double bound_rate_ppm(const struct bound_options *options, const struct bound_ra
     return is_known(options, rate) ? rate->rate_ppm : 0;
 }
 
+void bound_shift(struct bound *bound, int64_t by_ns)
+{
+    bound->earliest.wall.ns += by_ns;
+    bound->latest.wall.ns += by_ns;
+}
+
 int64_t bound_growth_ns(const struct bound_options *options, const struct bound_rate *rate,
                         int64_t elapsed_ns)
 {

@@ -62,6 +62,9 @@ void bound_init(struct bound *bound, const struct bound_options *options);
 /* Forgets the interval: after a disruption nothing of it holds. */
 void bound_void(struct bound *bound);
 
+/* The source's time is by_ns later than it was, by convention: a leap second. */
+void bound_shift(struct bound *bound, int64_t by_ns);
+
 /* Narrows the interval by a sample, not older than the last one. rate is what was known before the
  * sample. */
 enum bound_verdict bound_add(struct bound *bound, const struct sample *sample,

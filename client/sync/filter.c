@@ -107,6 +107,11 @@ enum filter_verdict filter_add(struct filter *filter, const struct sample *sampl
     return verdict;
 }
 
+void filter_shift(struct filter *filter, int64_t by_ns)
+{
+    filter->anchor_offset_ns = sum_ns(filter->anchor_offset_ns, by_ns);
+}
+
 /* Before the newest sample the line is only followed back: what was known then is forgotten. */
 static struct filter_line line_at(const struct filter *filter, struct mono now)
 {

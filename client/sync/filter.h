@@ -47,6 +47,8 @@ const char *filter_kind_name(enum filter_kind kind);
 
 /* Keeps what it needs of *sample. */
 enum filter_verdict filter_add(struct filter *filter, const struct sample *sample);
+/* The source's time is by_ns later than it was, by convention: a leap second. */
+void filter_shift(struct filter *filter, int64_t by_ns);
 /* The estimate carried forward to now (not before the newest sample). False, and *estimate
  * untouched, until there is one. */
 bool filter_estimate(const struct filter *filter, struct mono now,

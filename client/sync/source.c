@@ -366,3 +366,14 @@ void source_void(struct source *source, struct mono now)
         polling_stop(&source->polling);
     }
 }
+
+void source_shift(struct source *source, int64_t by_ns)
+{
+    if (source->filter != NULL) {
+        filter_shift(source->filter, by_ns);
+    }
+    bound_shift(&source->bound, by_ns);
+    source->sample.wall.ns += by_ns;
+    source->sample.source_received.ns += by_ns;
+    source->sample.source_sent.ns += by_ns;
+}

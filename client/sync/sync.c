@@ -80,6 +80,7 @@ struct sync *sync_create(const struct sync_options *options, struct random *rand
     sync_clock_init(sync, now);
     sync->publish_at = now.mono;
     sync->maintain_at = now.mono;
+    sync->leap_at.ns = SYNC_NEVER;
     sync->save_time_at = now.mono;
     sync_claim_find_condition(sync, now, NULL);
     sync_claim_renew(sync, now);
@@ -213,7 +214,7 @@ bool sync_wants(const struct sync *sync, const struct datagram *datagram)
 static void take_datagram(struct sync *sync, const struct event *event, struct actions *out)
 {
     struct sync_entry *entry = find_wanting(sync, &event->datagram);
-    if (entry == NULL || !entry->is_connected) {
+    if (entry == NULL || !entry->is_connected || sync_leap_is_near(sync, event->now.mono)) {
         return;
     }
     learn_address(sync, entry, &event->datagram.destination);
@@ -236,6 +237,7 @@ static void take_refusal(struct sync *sync, const struct event *event, struct ac
 /* A source is asked at its time; the clock is looked after; what we say is renewed. */
 static void take_timer(struct sync *sync, struct reading now, struct actions *out)
 {
+    sync_leap_pass(sync, now, out);
     if (sync->steer_at.ns <= now.mono.ns) {
         (void)sync_judge(sync, NULL, now, out);
         sync_clock_steer(sync, false, now, out);
@@ -247,6 +249,7 @@ static void take_timer(struct sync *sync, struct reading now, struct actions *ou
         }
         sync_table_maintain(sync, now, out);
         sync_claim_find_condition(sync, now, out);
+        sync_leap_look(sync, now.mono);
         sync_claim_save(sync, false, now, out);
     }
     if (sync->publish_at.ns <= now.mono.ns) {
@@ -291,7 +294,7 @@ static void take_disruption(struct sync *sync, const struct event *event, struct
 static void take_clock_set(struct sync *sync, const struct event *event, struct actions *out)
 {
     char by[QUANTITY_TEXT_MAX];
-    if (sync->options.is_shadow || !sync->has_steered) {
+    if (sync->options.is_shadow || !sync->has_steered || sync_leap_is_near(sync, event->now.mono)) {
         return;
     }
     quantity_format_duration(event->disruption.by_ns, true, by);
@@ -365,6 +368,7 @@ struct mono sync_deadline(const struct sync *sync)
     if (sync->table.count > 0 && sync->maintain_at.ns < deadline.ns) {
         deadline = sync->maintain_at;
     }
+    deadline.ns = sync->leap_at.ns < deadline.ns ? sync->leap_at.ns : deadline.ns;
     deadline.ns = sync->publish_at.ns < deadline.ns ? sync->publish_at.ns : deadline.ns;
     deadline.ns = sync->steer_at.ns < deadline.ns ? sync->steer_at.ns : deadline.ns;
     /* What found no room among the last event's actions is due at once. */
@@ -389,7 +393,11 @@ bool sync_interval(const struct sync *sync, struct mono now, struct interval *in
 {
     bool is_vouched = sync->condition == SYNC_SYNCHRONISED || sync->condition == SYNC_HOLDOVER ||
                       sync->condition == SYNC_PANIC;
-    return is_vouched && span_interval(&sync->span, now, interval);
+    if (!is_vouched || !span_interval(&sync->span, now, interval)) {
+        return false;
+    }
+    sync_leap_break(sync, now, interval);
+    return true;
 }
 
 bool sync_estimate(const struct sync *sync, struct mono now, struct estimate *estimate)

@@ -119,7 +119,7 @@ static void inherit(const struct sync *sync, const struct sync_entry *entry,
     state->stratum = (uint8_t)(sample->stratum + 1);
     state->refid = sync->is_followed ? sync->orphan_root : entry->refid;
     state->root_delay_ns = sample->root_delay_ns + sample->delay_ns;
-    state->leap = sample->leap;
+    state->leap = (uint8_t)sync_leap_shown(sync);
     state->reference = sync->reference;
 }
 
@@ -178,6 +178,7 @@ void sync_claim_renew(struct sync *sync, struct reading now)
                     condition == SYNC_ORPHAN || condition == SYNC_UNBOUNDED;
     if (is_following && !(condition == SYNC_UNBOUNDED && sync->options.local_stratum > 0) &&
         follow_claim(sync, &estimate, now, &state)) {
+        sync_leap_serve(sync, &estimate);
         set_timebase(sync, true, &estimate, now, &state);
     } else {
         state = is_local ? local_claim(sync) : state;
@@ -185,6 +186,14 @@ void sync_claim_renew(struct sync *sync, struct reading now)
         state.reference = state.stratum <= PACKET_STRATUM_MAX ? state.utc : (struct wall){0};
     }
     sync->state = state;
+}
+
+static enum kernel_leap kernel_leap(const struct sync *sync)
+{
+    if (sync->options.leap != SYNC_LEAP_KERNEL || sync->leap == LEAP_NONE) {
+        return KERNEL_LEAP_NONE;
+    }
+    return sync->leap == LEAP_INSERT ? KERNEL_LEAP_INSERT : KERNEL_LEAP_DELETE;
 }
 
 static void tell_kernel(const struct sync *sync, struct reading now, struct actions *out)
@@ -200,6 +209,7 @@ static void tell_kernel(const struct sync *sync, struct reading now, struct acti
         .error_estimated_ns =
             is_bounded ? llround(fabs(sync_clock_left_ns(sync, now)) + estimate.offset_sd_ns)
                        : SERVE_BOUND_NS,
+        .leap = kernel_leap(sync),
         .tai_offset_s = leap_tai_offset(&sync->options.leaps, clock.wall),
     };
 }
@@ -209,7 +219,9 @@ void sync_claim_publish(struct sync *sync, struct reading now, struct actions *o
     sync_claim_renew(sync, now);
     sync->publish_at.ns = now.mono.ns + SYNC_RENEWAL_NS;
     actions_append(out, ACTION_PUBLISH)->publish = sync->state;
-    if (!sync->options.is_shadow && sync->has_steered) {
+    /* Its own midnight is not exactly ours: until it has leapt for sure it is told nothing else. */
+    bool is_waiting = sync->passed != LEAP_NONE && sync_leap_is_near(sync, now.mono);
+    if (!sync->options.is_shadow && sync->has_steered && !is_waiting) {
         tell_kernel(sync, now, out);
     }
 }

@@ -58,6 +58,7 @@ double sync_clock_left_ns(const struct sync *sync, struct reading now)
     if (!sync_estimate(sync, now.mono, &estimate)) {
         return 0;
     }
+    sync_leap_serve(sync, &estimate);
     return discipline_offset_ns(&estimate, sync_clock(sync, now));
 }
 
@@ -127,6 +128,14 @@ void sync_clock_steer(struct sync *sync, bool is_fresh, struct reading now, stru
     bool was_panic = sync->discipline.state == DISCIPLINE_PANIC;
     struct discipline_command command;
     use_saved_rate(sync, &estimate);
+    sync_leap_serve(sync, &estimate);
+    if (sync_leap_is_near(sync, now.mono) && sync->has_steered) {
+        /* Which second the kernel's clock is in can't be told: no slew now. */
+        command = (struct discipline_command){.frequency_ppm = sync->discipline.rate_ppm,
+                                              .until = sync_leap_end(sync)};
+        apply(sync, &command, now, out);
+        return;
+    }
     if (is_fresh && has_estimate) {
         keep_figures(sync, &estimate, clock);
         discipline_update(&sync->discipline, &estimate, sync->poll_ns, clock, &command);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* sync_inner.h - what the files of the engine share; nobody else includes it. Each file keeps one
  * of its jobs: sync.c the events, sync_table.c the sources and their names, sync_judge.c what they
- * say together, sync_clock.c the clock, sync_claim.c what is served, sync_command.c what an
- * operator asks for, sync_status.c what is shown. */
+ * say together, sync_clock.c the clock, sync_claim.c what is served, sync_leap.c leap seconds,
+ * sync_command.c what an operator asks for, sync_status.c what is shown. */
 #ifndef CLIENT_SYNC_SYNC_INNER_H
 #define CLIENT_SYNC_SYNC_INNER_H
 #include "client/sync/combine.h"
@@ -128,6 +128,13 @@ struct sync {
     unsigned clock_sets; /* by others, lately */
     struct mono clock_set_at;
 
+    enum packet_leap leap; /* announced: LEAP_NONE, or what comes at midnight ... */
+    struct wall midnight;
+    struct mono leap_at;     /* ... and when the oscillator reads that */
+    enum packet_leap passed; /* the last one */
+    struct wall passed_midnight;
+    struct mono passed_at;
+
     enum sync_condition condition;
     struct sync_state state;
     struct wall reference;
@@ -186,6 +193,22 @@ void sync_claim_renew(struct sync *sync, struct reading now);
 void sync_claim_publish(struct sync *sync, struct reading now, struct actions *out);
 void sync_claim_save(struct sync *sync, bool is_last, struct reading now, struct actions *out);
 bool sync_is_bounded(const struct sync *sync);
+
+/* sync_leap.c */
+/* Whether one is announced; every 16 s. */
+void sync_leap_look(struct sync *sync, struct mono now);
+/* It is due: shifts all that is known. */
+void sync_leap_pass(struct sync *sync, struct reading now, struct actions *out);
+/* So near to one that readings are ambiguous; until when. */
+bool sync_leap_is_near(const struct sync *sync, struct mono now);
+struct mono sync_leap_end(const struct sync *sync);
+/* The interval as POSIX counts, near a leap second. */
+void sync_leap_break(const struct sync *sync, struct mono now, struct interval *interval);
+/* What is to be added to UTC for the clock and for whoever is served; and its rate. */
+int64_t sync_leap_smear(const struct sync *sync, struct wall utc, double *ppm);
+void sync_leap_serve(const struct sync *sync, struct estimate *estimate);
+/* What is announced to others. */
+enum packet_leap sync_leap_shown(const struct sync *sync);
 
 /* sync_command.c */
 void sync_command_perform(struct sync *sync, const struct command *command, struct reading now,

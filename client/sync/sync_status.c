@@ -62,7 +62,7 @@ static void fill_estimate(const struct sync *sync, struct reading now, struct st
     struct estimate estimate;
     status->has_estimate = sync_estimate(sync, now.mono, &estimate);
     if (status->has_estimate) {
-        status->offset_ns = discipline_offset_ns(&estimate, status->now);
+        status->offset_ns = sync_clock_left_ns(sync, now);
         status->offset_sd_ns = estimate.offset_sd_ns;
         status->rate_ppm = estimate.rate_ppm;
         status->rate_sd_ppm = estimate.rate_sd_ppm;
@@ -102,7 +102,7 @@ void sync_status(const struct sync *sync, struct reading now, struct status *sta
                               .steps = sync->steps,
                               .last_step_ns = sync->last_step_ns,
                               .last_step = sync->last_step,
-                              .leap = LEAP_NONE,
+                              .leap = (uint8_t)sync->leap,
                               .is_steering = sync->discipline.state == DISCIPLINE_STARTING ||
                                              sync->discipline.state == DISCIPLINE_STEERING};
     explain(sync, now.mono, status->reason);
@@ -111,6 +111,8 @@ void sync_status(const struct sync *sync, struct reading now, struct status *sta
                  sync_entry_options(sync, &sync->table.entries[sync->selected])->name);
     }
     status->tai_offset_s = leap_tai_offset(&sync->options.leaps, status->now.wall);
+    double ppm;
+    status->smear_ns = sync_leap_smear(sync, sync->estimate.wall, &ppm);
     fill_interval(sync, now.mono, status);
     fill_estimate(sync, now, status);
     count_sources(sync, now, status);

@@ -337,12 +337,15 @@ static void run_doomed(struct sync *sync, struct actions *out)
     }
 }
 
-static struct mono entry_deadline(const struct sync_entry *entry)
+static struct mono entry_deadline(const struct sync *sync, const struct sync_entry *entry)
 {
     if (!entry->is_connected) {
         return entry->connect_at;
     }
     struct mono deadline = source_deadline(entry->source);
+    if (sync_leap_is_near(sync, deadline) && deadline.ns < sync_leap_end(sync).ns) {
+        return sync_leap_end(sync);
+    }
     return deadline.ns > entry->hold_until.ns ? deadline : entry->hold_until;
 }
 
@@ -384,7 +387,7 @@ void sync_table_run(struct sync *sync, struct reading now, struct actions *out)
     for (size_t i = 0; i < sync->table.count; i++) {
         struct sync_entry *entry = &sync->table.entries[i];
         /* Connected and asked at once. */
-        for (int turn = 0; turn < 2 && entry_deadline(entry).ns <= now.mono.ns &&
+        for (int turn = 0; turn < 2 && entry_deadline(sync, entry).ns <= now.mono.ns &&
                            actions_room(out) > ROOM_REST + ROOM_SOURCE;
              turn++) {
             run_entry(sync, entry, now, out);
@@ -404,7 +407,7 @@ struct mono sync_table_deadline(const struct sync *sync)
         }
     }
     for (size_t i = 0; i < sync->table.count; i++) {
-        struct mono next = entry_deadline(&sync->table.entries[i]);
+        struct mono next = entry_deadline(sync, &sync->table.entries[i]);
         if (next.ns < deadline.ns) {
             deadline = next;
         }

@@ -14,6 +14,7 @@ void sync_world_init(struct sync_world *world, uint64_t seed)
     random_init_seeded(&world->random, seed);
     world->rate_ppm = 20;
     world->is_checked = true;
+    world->start_ns = SYNC_WORLD_START;
 }
 
 size_t sync_world_add(struct sync_world *world, const char *address)
@@ -55,7 +56,8 @@ static int64_t truth_at(const struct sync_world *world, struct mono mono)
 
 int64_t sync_world_utc(const struct sync_world *world)
 {
-    return SYNC_WORLD_START + world->truth_ns;
+    bool has_leapt = world->leap_at_ns > 0 && world->truth_ns >= world->leap_at_ns;
+    return world->start_ns + world->truth_ns + (has_leapt ? world->leap_by_ns : 0);
 }
 
 struct reading sync_world_now(const struct sync_world *world)
@@ -240,12 +242,15 @@ static void check(struct sync_world *world)
     world->checks++;
     check_interval(world);
     const struct sync_state *state = sync_claim(world->sync);
-    if (state->stratum < 16 && sync_world_is_utc(world)) {
+    /* Which of two readings of a leap second is meant can't be told by what is served. */
+    bool is_ambiguous =
+        world->leap_at_ns > 0 && llabs(world->truth_ns - world->leap_at_ns) < 20 * NS_PER_MS;
+    if (state->stratum < 16 && sync_world_is_utc(world) && !world->is_smeared && !is_ambiguous) {
         int64_t error_ns = sync_state_utc(state, now).ns - sync_world_utc(world);
         int64_t bound_ns = state->root_delay_ns / 2 + sync_state_dispersion_ns(state, now.mono);
         world->claims_outside += llabs(error_ns) > bound_ns;
     }
-    if (world->kernels > 0 && world->kernel.is_synchronised) {
+    if (world->kernels > 0 && world->kernel.is_synchronised && !is_ambiguous) {
         /* The kernel's own error grows by 500 ppm; updates come every 16 s. */
         int64_t bound_ns = world->kernel.error_max_ns + 16 * 500 * NS_PER_US;
         world->kernel_outside += llabs(now.wall.ns - sync_world_utc(world)) > bound_ns;
@@ -343,11 +348,25 @@ static struct sync_world_flight *next_flight(struct sync_world *world, int64_t b
     return next;
 }
 
+/* The kernel leaps at its own midnight, if it was told to. */
+static void leap_kernel(struct sync_world *world)
+{
+    int64_t midnight_ns = world->start_ns + world->leap_at_ns;
+    struct reading now = sync_world_now(world);
+    if (world->kernel.leap != KERNEL_LEAP_NONE && now.wall.ns >= midnight_ns) {
+        world->clock_mono_ns = now.mono.ns;
+        world->clock_wall_ns = now.wall.ns + world->leap_by_ns;
+        world->kernel.leap = KERNEL_LEAP_NONE;
+        world->leaps++;
+    }
+}
+
 void sync_world_run(struct sync_world *world, int64_t by_ns)
 {
     int64_t end_ns = world->truth_ns + by_ns;
     unsigned standstill = 0;
     for (;;) {
+        leap_kernel(world);
         int64_t timer_ns = truth_at(world, sync_deadline(world->sync));
         timer_ns = timer_ns > world->truth_ns ? timer_ns : world->truth_ns;
         int64_t next_ns = timer_ns < end_ns ? timer_ns : end_ns;

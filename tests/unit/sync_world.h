@@ -53,9 +53,12 @@ struct sync_world {
     struct sync_world_name names[4];
     size_t name_count;
 
-    int64_t truth_ns; /* since the start */
-    double rate_ppm;  /* of the oscillator: fast if positive */
-    int64_t slept_ns; /* what the oscillator did not count */
+    int64_t start_ns;   /* UTC then */
+    int64_t leap_at_ns; /* true time of a leap second; 0: none */
+    int64_t leap_by_ns; /* -1 s: inserted */
+    int64_t truth_ns;   /* since the start */
+    double rate_ppm;    /* of the oscillator: fast if positive */
+    int64_t slept_ns;   /* what the oscillator did not count */
     /* The system clock, as a line over the oscillator. */
     int64_t clock_mono_ns;
     int64_t clock_wall_ns;
@@ -67,6 +70,7 @@ struct sync_world {
     uint32_t highest;
 
     /* What was done. */
+    unsigned leaps; /* of the kernel */
     unsigned steers, kernels, publishes, saves_rate, saves_time, steps, resolves, opens, closes;
     struct action_kernel kernel;
     struct action_save rate;
@@ -76,6 +80,7 @@ struct sync_world {
 
     /* What is checked on every event. */
     bool is_checked;
+    bool is_smeared; /* what is served is not UTC: only the interval is held to it */
     uint64_t checks;
     uint64_t outside;        /* truth not in the interval */
     uint64_t claims_outside; /* truth beyond the published claim */
@@ -97,6 +102,7 @@ bool sync_world_start(struct sync_world *world, const struct sync_options *optio
 void sync_world_end(struct sync_world *world);
 
 struct reading sync_world_now(const struct sync_world *world);
+/* As POSIX counts. */
 int64_t sync_world_utc(const struct sync_world *world);
 /* Lets so much true time pass. */
 void sync_world_run(struct sync_world *world, int64_t by_ns);
