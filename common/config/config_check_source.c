@@ -179,6 +179,26 @@ static void check_kinds(struct config_reading *reading, size_t index)
     }
 }
 
+/* Who requires a source that is never selected would follow nobody, for ever. */
+static void check_noselect(struct config_reading *reading, size_t index)
+{
+    const struct config_source *source = &reading->draft.config.sources.items[index];
+    const struct {
+        const char *key;
+        bool is_set;
+    } marks[] = {{"prefer", source->is_prefer},
+                 {"trust", source->is_trust},
+                 {"require", source->is_require}};
+    for (size_t i = 0; source->is_noselect && i < sizeof marks / sizeof marks[0]; i++) {
+        if (marks[i].is_set) {
+            config_complain(reading, seen_of(reading, index, marks[i].key)->line,
+                            "[source %s] %s: noselect = yes means that it is never followed; "
+                            "remove one of the two",
+                            source->name, marks[i].key);
+        }
+    }
+}
+
 void config_check_sources(struct config_reading *reading)
 {
     for (size_t i = 0; i < reading->draft.config.sources.count; i++) {
@@ -194,6 +214,7 @@ void config_check_sources(struct config_reading *reading)
             continue;
         }
         check_kinds(reading, i);
+        check_noselect(reading, i);
         check_key(reading, i);
         if (address->line != 0 && !address->is_refused) {
             check_unique(reading, i);

@@ -288,6 +288,10 @@ static void a_source_is_checked_as_a_whole(void)
     } cases[] = {
         {"\n[source a]\nprefer = yes\n", "a.conf:2: [source a] has no address"},
         {A "key = 7", "a.conf:3: [source a] key: there are no keys|[keys]"},
+        {A "noselect = yes\nrequire = yes",
+         "a.conf:4: [source a] require: noselect = yes means|never followed"},
+        {A "trust = yes\nnoselect = yes", "a.conf:3: [source a] trust: noselect"},
+        {A "prefer = yes\nnoselect = yes", "a.conf:3: [source a] prefer: noselect"},
         {"[source a]\naddress = a:5\nport = 5\n", "a.conf:3: [source a] port|already, 5"},
         {A "kind = peer\n[source b]\naddress = 2.POOL.ntp.org\nkind = server\n"
            "[source c]\naddress = 2.pool.ntp.org\nkind = peer",
@@ -318,6 +322,7 @@ static void a_source_is_checked_as_a_whole(void)
     }
     accept(A "[source b]\naddress = time.example:124\n"
              "[source c]\naddress = time.example\nkind = peer\n");
+    accept(A "noselect = yes\nprefer = no\ntrust = no\nrequire = no\n");
     /* A mistake in one key draws no complaint about what depends on it. */
     refuse("[keys]\nfile = a\n" A "key = 1\n", "a.conf:2: ");
     refuse(A "kind = pol\npool-size = 3\n", "a.conf:3: ");

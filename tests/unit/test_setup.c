@@ -268,7 +268,7 @@ static void check_first_source(const struct source_options *source)
     CU_ASSERT_EQUAL(source->poll_max, 17);
     CU_ASSERT_FALSE(source->is_iburst);
     CU_ASSERT_TRUE(source->is_burst && source->is_interleaved && source->is_prefer &&
-                   source->is_noselect && source->is_trust && source->is_require &&
+                   !source->is_noselect && source->is_trust && source->is_require &&
                    source->is_offline);
     CU_ASSERT_EQUAL(source->version, 3);
     CU_ASSERT_EQUAL(source->key_id, 1);
@@ -291,10 +291,11 @@ static void engine_gets_the_sources(void)
         load("[keys]\nfile = @/keys\n"
              "[source one]\naddress = 192.0.2.1\nport = 1123\nfamily = ipv4\n"
              "poll = 125 ms 131072 s\niburst = no\nburst = yes\ninterleaved = yes\n"
-             "prefer = yes\nnoselect = yes\ntrust = yes\nrequire = yes\noffline = yes\n"
+             "prefer = yes\ntrust = yes\nrequire = yes\noffline = yes\n"
              "version = 3\nkey = 1\noffset = -2 ms\nmax-delay = 1 s\nmax-delay-ratio = 2.5\n"
              "min-samples = 5\nbind = 192.0.2.2\ndevice = eth0\ndscp = 46\nfilter = regression\n"
              "[source two]\naddress = pool.example\nkind = pool\npool-size = 3\nfilter = ntp\n"
+             "noselect = yes\n"
              "[source three]\naddress = 192.0.2.3\nkind = broadcast-client\ngroup = 224.0.1.1\n"
              "key = 1\n");
     CU_ASSERT_PTR_NOT_NULL_FATAL(setup);
@@ -304,6 +305,7 @@ static void engine_gets_the_sources(void)
     CU_ASSERT_STRING_EQUAL(sources[1].host, "pool.example");
     CU_ASSERT_EQUAL(sources[1].kind, SOURCE_POOL);
     CU_ASSERT_EQUAL(sources[1].pool_size, 3);
+    CU_ASSERT_TRUE(sources[1].is_noselect);
     CU_ASSERT_EQUAL(sources[1].port, 123);
     CU_ASSERT_TRUE(sources[1].is_iburst);
     CU_ASSERT_EQUAL(sources[1].filter, FILTER_NTP);
