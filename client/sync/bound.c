@@ -45,8 +45,8 @@ void bound_shift(struct bound *bound, int64_t by_ns)
     bound->latest.wall.ns += by_ns;
 }
 
-int64_t bound_growth_ns(const struct bound_options *options, const struct bound_rate *rate,
-                        int64_t elapsed_ns)
+double bound_growth(const struct bound_options *options, const struct bound_rate *rate,
+                    int64_t elapsed_ns)
 {
     double elapsed = (double)elapsed_ns;
     /* The greatest that a class allows for is of the oscillator: a rate that a young filter does
@@ -62,7 +62,13 @@ int64_t bound_growth_ns(const struct bound_options *options, const struct bound_
         ppm += NORMAL_WANDER_PPM_PER_S * elapsed * 1e-9 / 2;
         ppm = fmax(fmin(ppm, NORMAL_MAX_PPM), wrong_ppm);
     }
-    return (int64_t)ceil(elapsed * ppm * PPM);
+    return elapsed * ppm * PPM;
+}
+
+int64_t bound_growth_ns(const struct bound_options *options, const struct bound_rate *rate,
+                        int64_t elapsed_ns)
+{
+    return (int64_t)ceil(bound_growth(options, rate, elapsed_ns));
 }
 
 /* The end at another instant, without what the oscillator may have gained. */

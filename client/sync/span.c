@@ -21,10 +21,14 @@ bool span_interval(const struct span *span, struct mono now, struct interval *in
     }
     int64_t elapsed_ns = now.ns > span->at.ns ? now.ns - span->at.ns : 0;
     double ppm = bound_rate_ppm(&span->options, &span->rate);
-    int64_t moved_ns = elapsed_ns + llround((double)elapsed_ns * ppm * PPM);
-    int64_t growth_ns = bound_growth_ns(&span->options, &span->rate, elapsed_ns);
-    interval->earliest_ns = span->interval.earliest_ns + moved_ns - growth_ns;
-    interval->latest_ns = span->interval.latest_ns + moved_ns + growth_ns;
+    double moved_ns = (double)elapsed_ns * ppm * PPM;
+    double growth_ns = bound_growth(&span->options, &span->rate, elapsed_ns);
+    /* Rounded once: rounded apart, both could turn at one nanosecond, and the earliest end go back.
+     */
+    interval->earliest_ns =
+        span->interval.earliest_ns + elapsed_ns + (int64_t)floor(moved_ns - growth_ns);
+    interval->latest_ns =
+        span->interval.latest_ns + elapsed_ns + (int64_t)ceil(moved_ns + growth_ns);
     return true;
 }
 
