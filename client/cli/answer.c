@@ -199,13 +199,13 @@ char *answer_date(const json_t *object, const char *key, char out[QUANTITY_TEXT_
     int64_t ns;
     struct tm date;
     snprintf(out, QUANTITY_TEXT_MAX, "%s", ANSWER_UNKNOWN);
-    if (!answer_integer(object, key, &ns)) {
+    if (!answer_integer(object, key, &ns) || ns < INT64_MIN + NS_PER_S) {
         return out;
     }
     int64_t rest = (ns % NS_PER_S + NS_PER_S) % NS_PER_S;
     time_t seconds = (time_t)((ns - rest) / NS_PER_S);
     char day[24];
-    if (ns >= INT64_MIN + NS_PER_S && gmtime_r(&seconds, &date) != NULL &&
+    if (gmtime_r(&seconds, &date) != NULL &&
         strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &date) > 0) {
         snprintf(out, QUANTITY_TEXT_MAX, "%s.%03d UTC", day, (int)(rest / NS_PER_MS));
     }

@@ -125,7 +125,7 @@ int command_reload(int argc, char **argv)
                 "\n"
                 "Lets chimed read its configuration anew, as SIGHUP does. A file with a mistake "
                 "changes\n"
-                "nothing; 'chimed --check' names the mistakes.\n"
+                "nothing; chimed's log names the mistakes.\n"
                 "\n" WHO_MAY};
     return run(&profile, argc, argv);
 }
