@@ -38,17 +38,30 @@ size_t chronyc_keep_clients(struct bytes request, struct ratelimit_client *clien
     return kept;
 }
 
-/* A command that changes something. Over UDP chronyd refuses it for want of authority. Over the
- * local socket nobody has more than that: there the daemon says that it does not do this at all. */
+/* What we can't do, or not for whoever asks. Over UDP chronyd refuses all that changes something,
+ * for want of authority. Over the local socket the daemon says what it does not do at all. */
 static size_t refuse(enum chronyc_channel channel, struct candm_reply *reply)
 {
-    reply->status = channel == CHRONYC_LOCAL ? CANDM_NOT_ENABLED : CANDM_UNAUTH;
+    reply->status = channel == CHRONYC_UDP ? CANDM_UNAUTH : CANDM_NOT_ENABLED;
     return CANDM_REPLY_HEADER;
 }
 
 static size_t fail(enum candm_status status, struct candm_reply *reply)
 {
     reply->status = (uint16_t)status;
+    return CANDM_REPLY_HEADER;
+}
+
+/* A command that we do for our owner, who sees what became of it. */
+static size_t answer_change(enum chronyc_channel channel, const struct chronyc_facts *facts,
+                            struct candm_reply *reply)
+{
+    if (channel != CHRONYC_OWNER) {
+        return fail(CANDM_UNAUTH, reply);
+    }
+    reply->status = facts->changes_done > 0 ? CANDM_SUCCESS
+                    : facts->changes > 0    ? CANDM_FAILED
+                                            : CANDM_NO_SUCH_SOURCE;
     return CANDM_REPLY_HEADER;
 }
 
@@ -173,6 +186,13 @@ static size_t answer(struct bytes request, enum chronyc_channel channel,
     case CANDM_NTP_SOURCE_NAME:
     case CANDM_AUTH_DATA:
         return answer_address(request, facts, reply, out);
+    case CANDM_MAKESTEP:
+    case CANDM_BURST:
+    case CANDM_ONLINE:
+    case CANDM_OFFLINE:
+    case CANDM_REFRESH:
+    case CANDM_RELOAD_SOURCES:
+        return answer_change(channel, facts, reply);
     case CANDM_RTCREPORT:
         return fail(CANDM_NO_RTC, reply);
     case CANDM_SMOOTHING:

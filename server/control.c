@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOCAL_SOCKET_MODE 0660
 /* Requests answered in a row before the loop looks at everything else. */
@@ -70,6 +71,29 @@ static bool read_source(const void *host, size_t index, struct source_status *so
     return sync_source_status(sources->sync, index, sources->now, source);
 }
 
+/* Does what the request asks for, if whoever sent it may. */
+static void perform(struct control *control, struct bytes request, enum chronyc_channel channel,
+                    struct chronyc_facts *facts)
+{
+    const struct control_view *view = &control->view;
+    struct command command;
+    struct action_reply reply = {.is_done = false};
+    size_t next = 0;
+    while (view->command != NULL &&
+           chronyc_next_command(request, channel, facts, &next, &command)) {
+        view->command(view->context, &command, &reply);
+        facts->changes++;
+        facts->changes_done += reply.is_done ? 1 : 0;
+    }
+    if (view->reload != NULL && chronyc_wants_reload(request, channel)) {
+        view->reload(view->context, &reply);
+        facts->changes++;
+        facts->changes_done += reply.is_done ? 1 : 0;
+        /* What the facts name may be another now. */
+        facts->keyring = &control->setup->keyring;
+    }
+}
+
 static size_t answer(struct control *control, struct bytes request, enum chronyc_channel channel,
                      uint8_t *out)
 {
@@ -90,6 +114,7 @@ static size_t answer(struct control *control, struct bytes request, enum chronyc
     for (size_t i = 0; i < control->view.station_count; i++) {
         station_add_counters(control->view.stations[i], &facts.counters);
     }
+    perform(control, request, channel, &facts);
     size_t size = chronyc_answer(request, channel, &facts, out);
     if (size > 0) {
         control->answered++;
@@ -143,6 +168,13 @@ static void on_udp(uv_poll_t *poll, int status, int events)
     (void)udp_flush(udp, control->batch);
 }
 
+static enum chronyc_channel channel_of(const struct local_socket *local)
+{
+    bool is_owner =
+        local->has_peer_user && (local->peer_user == 0 || local->peer_user == geteuid());
+    return is_owner ? CHRONYC_OWNER : CHRONYC_LOCAL;
+}
+
 static void on_local(uv_poll_t *poll, int status, int events)
 {
     struct control *control = poll->data;
@@ -158,8 +190,8 @@ static void on_local(uv_poll_t *poll, int status, int events)
         if (received <= 0) {
             return;
         }
-        size_t size = answer(control, bytes_make(request, (size_t)received), CHRONYC_LOCAL,
-                             control->replies[0]);
+        size_t size = answer(control, bytes_make(request, (size_t)received),
+                             channel_of(&control->local), control->replies[0]);
         if (size > 0) {
             local_socket_answer(&control->local, bytes_make(control->replies[0], size));
         }

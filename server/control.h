@@ -10,12 +10,18 @@
 
 #define CONTROL_ERROR_MAX (CONFIG_PATH_MAX + 512)
 
-/* What the control reads of the daemon; it outlives the control. */
+/* What the control reads of the daemon, and what that does for it in the main loop before it
+ * returns; it outlives the control. */
 struct control_view {
     const struct clock *clock;
     const struct node *node;
     struct station *const *stations;
     size_t station_count;
+    void *context;
+    /* Hands the command to the node, and copies the ACTION_REPLY. NULL: nothing is changed. */
+    void (*command)(void *context, const struct command *command, struct action_reply *reply);
+    /* Reads the configuration anew, as SIGHUP does. NULL: not at all. */
+    void (*reload)(void *context, struct action_reply *reply);
 };
 
 struct control;

@@ -107,20 +107,6 @@ static void on_signal(uv_signal_t *handle, int signal_number)
     }
 }
 
-static bool open_control(struct daemon *daemon)
-{
-    char error[CONTROL_ERROR_MAX];
-    struct control_view view = {.clock = timekeeper_clock(daemon->timekeeper),
-                                .node = timekeeper_node(daemon->timekeeper),
-                                .stations = daemon->serving.stations,
-                                .station_count = daemon->serving.station_count};
-    daemon->control = control_create(&daemon->loop, daemon->setup, &view, error);
-    if (daemon->control == NULL) {
-        log_message(LOG_LEVEL_ERROR, "%s", error);
-    }
-    return daemon->control != NULL;
-}
-
 static void on_command(void *context, const struct command *command, struct action_reply *reply)
 {
     struct daemon *daemon = context;
@@ -137,6 +123,23 @@ static void on_reload(void *context, struct action_reply *reply)
                                "log says which, and so does chimed --check";
     snprintf(reply->text, sizeof(reply->text), "%s",
              reply->is_done ? "the configuration is in force" : failed);
+}
+
+static bool open_control(struct daemon *daemon)
+{
+    char error[CONTROL_ERROR_MAX];
+    struct control_view view = {.clock = timekeeper_clock(daemon->timekeeper),
+                                .node = timekeeper_node(daemon->timekeeper),
+                                .stations = daemon->serving.stations,
+                                .station_count = daemon->serving.station_count,
+                                .context = daemon,
+                                .command = on_command,
+                                .reload = on_reload};
+    daemon->control = control_create(&daemon->loop, daemon->setup, &view, error);
+    if (daemon->control == NULL) {
+        log_message(LOG_LEVEL_ERROR, "%s", error);
+    }
+    return daemon->control != NULL;
 }
 
 static bool open_operator(struct daemon *daemon)

@@ -65,6 +65,8 @@ int local_socket_open(const char *path, unsigned mode, struct local_socket *sock
         close(fd);
         return status;
     }
+    /* Without it nobody is known, and so nobody may do what only some may. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int));
     *socket = (struct local_socket){.fd = fd};
     memcpy(socket->path, path, length + 1);
     return 0;
@@ -79,20 +81,46 @@ void local_socket_close(struct local_socket *socket)
     }
 }
 
+/* Whom the kernel names as the sender, if it does. */
+static void read_user(struct msghdr *message, struct local_socket *socket)
+{
+    socket->has_peer_user = false;
+    for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control != NULL;
+         control = CMSG_NXTHDR(message, control)) {
+        struct ucred credentials;
+        if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_CREDENTIALS &&
+            control->cmsg_len >= CMSG_LEN(sizeof(credentials))) {
+            memcpy(&credentials, CMSG_DATA(control), sizeof(credentials));
+            socket->has_peer_user = true;
+            socket->peer_user = credentials.uid;
+        }
+    }
+}
+
 int local_socket_receive(struct local_socket *socket, uint8_t *buffer, size_t room)
 {
     struct sockaddr_un name;
-    socklen_t name_size = sizeof(name);
-    ssize_t size =
-        recvfrom(socket->fd, buffer, room, MSG_DONTWAIT, (struct sockaddr *)&name, &name_size);
+    union {
+        struct cmsghdr aligned;
+        char octets[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+    struct iovec into = {.iov_base = buffer, .iov_len = room};
+    struct msghdr message = {.msg_name = &name,
+                             .msg_namelen = sizeof(name),
+                             .msg_iov = &into,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    ssize_t size = recvmsg(socket->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (size < 0) {
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
     }
     socket->peer_size = 0;
-    if (name_size > sizeof(sa_family_t) && name_size <= sizeof(socket->peer)) {
-        memcpy(socket->peer, &name, name_size);
-        socket->peer_size = name_size;
+    if (message.msg_namelen > sizeof(sa_family_t) && message.msg_namelen <= sizeof(socket->peer)) {
+        memcpy(socket->peer, &name, message.msg_namelen);
+        socket->peer_size = message.msg_namelen;
     }
+    read_user(&message, socket);
     return (int)size;
 }
 

@@ -11,6 +11,8 @@ struct local_socket {
     char path[LOCAL_SOCKET_PATH_MAX];
     uint8_t peer[LOCAL_SOCKET_PATH_MAX + 2]; /* whom the last datagram came from */
     uint32_t peer_size;
+    bool has_peer_user; /* the kernel vouches for who sent it */
+    uint32_t peer_user; /* user id */
 };
 
 /* Binds path with that mode. A socket that nobody answers on (left by a crash) is replaced;

@@ -25,6 +25,7 @@ file = $WORK/keys
 [control]
 chronyc = 127.0.0.1:323
 chronyc-socket = $WORK/client.sock
+socket = off
 [source preferred]
 address = $SERVER4
 poll = 1 s
@@ -207,6 +208,37 @@ for HOST in 127.0.0.1 "$WORK/client.sock"; do
     check_others
     pass "$HOST: $(ask -c tracking)"
 done
+
+# Commands: root may over the socket, nobody over UDP.
+is_state() { # ADDRESS STATE
+    ask -c selectdata | grep -q "^$2,$1,"
+}
+for HOST in 127.0.0.1 "$WORK/client.sock"; do
+    for command in makestep "burst 1/2" "online $SERVER4" "offline 192.0.2.12" refresh \
+        "reload sources"; do
+        said=$(ask "$command")
+        if [ $HOST = 127.0.0.1 ]; then
+            [ "$said" = "501 Not authorised" ] || fail "$command over UDP: $said"
+        else
+            [ "$said" = "200 OK" ] || fail "$command over the socket: $said"
+        fi
+    done
+done
+[ "$(ask "offline 192.0.2.99")" = "503 No such source" ] ||
+    fail "an unknown source should be told as one: $(ask "offline 192.0.2.99")"
+[ "$(ask shutdown)" != "200 OK" ] && is_running "$client" || fail "chronyc ended chimed"
+for network in "$SERVER4" 2001:db8::/64; do
+    [ "$(ask "offline $network")" = "200 OK" ] || fail "offline $network: $(ask activity)"
+done
+said=$(wait_until "$SERVER4 is not asked" is_state "$SERVER4" M) || fail "$said: $(ask selectdata)"
+line=$(ask -c activity)
+expect activity 2 4
+for network in "$SERVER4" 2001:db8::/64; do
+    [ "$(ask "online $network")" = "200 OK" ] || fail "online $network: $(ask activity)"
+done
+said=$(wait_until "$SERVER4 is followed again" is_state "$SERVER4" "\*") ||
+    fail "$said: $(ask selectdata)"
+pass "commands: $(ask -c activity)"
 
 # The server falls silent: what was known of it ages.
 kill "$SERVER_PID"

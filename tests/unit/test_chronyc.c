@@ -181,18 +181,23 @@ static void every_length_gets_chronyds_status(void)
     }
 }
 
-/* Nobody has more rights than the user of the local socket: what is refused there is said not to
- * exist. */
+/* What the daemon can't do at all is said not to exist; what it does for root and its own user only
+ * is refused to others. */
 static void the_local_socket_reads_the_same_and_changes_nothing(void)
 {
+    static const uint8_t owners[] = {CANDM_MAKESTEP, CANDM_BURST,   CANDM_ONLINE,
+                                     CANDM_OFFLINE,  CANDM_REFRESH, CANDM_RELOAD_SOURCES};
     const struct chronyc_facts facts = facts_make();
     for (size_t i = 0; i < MEASURED; i++) {
         const struct message request = request_make(measured[i].command, 520);
         struct candm_reply reply, local_reply;
         struct message out = ask(&request, &facts, &reply);
         struct message local = ask_by(CHRONYC_LOCAL, &request, &facts, &local_reply);
-        CU_ASSERT_EQUAL(local_reply.status,
-                        reply.status == CANDM_UNAUTH ? CANDM_NOT_ENABLED : reply.status);
+        bool is_owners = memchr(owners, (int)measured[i].command, sizeof(owners)) != NULL &&
+                         measured[i].command < 256;
+        CU_ASSERT_EQUAL(local_reply.status, reply.status == CANDM_UNAUTH && !is_owners
+                                                ? CANDM_NOT_ENABLED
+                                                : reply.status);
         CU_ASSERT_EQUAL(local.size, out.size);
         CU_ASSERT_TRUE(reply.status == CANDM_UNAUTH || memcmp(local.data, out.data, out.size) == 0);
     }

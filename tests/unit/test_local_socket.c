@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[64];
@@ -127,11 +128,50 @@ static void answers_whoever_asked(void)
     folder_remove();
 }
 
+static void send_from(uid_t user)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    memcpy(name.sun_path, path, strlen(path) + 1);
+    pid_t child = fork();
+    if (child == 0) {
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        bool is_sent = (user == geteuid() || setuid(user) == 0) &&
+                       sendto(fd, "x", 1, 0, (struct sockaddr *)&name, sizeof(name)) == 1;
+        _exit(is_sent ? 0 : 1);
+    }
+    int status = -1;
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    CU_ASSERT_EQUAL(status, 0);
+}
+
+static void knows_who_asked(void)
+{
+    struct local_socket local;
+    uint8_t buffer[8];
+    folder_make();
+    CU_ASSERT_EQUAL(chmod(folder, 0755), 0);
+    CU_ASSERT_EQUAL_FATAL(local_socket_open(path, 0666, &local), 0);
+    CU_ASSERT_FALSE(local.has_peer_user);
+    send_from(geteuid());
+    CU_ASSERT_EQUAL(local_socket_receive(&local, buffer, sizeof(buffer)), 1);
+    CU_ASSERT_TRUE(local.has_peer_user);
+    CU_ASSERT_EQUAL(local.peer_user, geteuid());
+    if (geteuid() == 0) {
+        send_from(65534);
+        CU_ASSERT_EQUAL(local_socket_receive(&local, buffer, sizeof(buffer)), 1);
+        CU_ASSERT_TRUE(local.has_peer_user);
+        CU_ASSERT_EQUAL(local.peer_user, 65534);
+    }
+    local_socket_close(&local);
+    folder_remove();
+}
+
 static const struct unit_case cases[] = {
     {"has its mode whatever the umask", has_its_mode_whatever_the_umask},
     {"replaces what a crash left", replaces_what_a_crash_left},
     {"leaves a living socket alone", leaves_a_living_socket_alone},
     {"leaves other files alone", leaves_other_files_alone},
     {"answers whoever asked", answers_whoever_asked},
+    {"knows who asked", knows_who_asked},
 };
 UNIT_MAIN("local_socket", cases)
