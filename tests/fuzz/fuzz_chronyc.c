@@ -162,6 +162,25 @@ static void answer(struct bytes request, enum chronyc_channel channel,
     }
 }
 
+/* Only the owner's commands come through, a bounded number of them. */
+static void check_commands(struct bytes request, const struct chronyc_facts *facts)
+{
+    struct command command;
+    struct candm_request header;
+    size_t next = 0;
+    size_t count = 0;
+    FUZZ_REQUIRE(!chronyc_next_command(request, CHRONYC_UDP, facts, &next, &command));
+    FUZZ_REQUIRE(!chronyc_next_command(request, CHRONYC_LOCAL, facts, &next, &command));
+    FUZZ_REQUIRE(!chronyc_wants_reload(request, CHRONYC_LOCAL));
+    while (chronyc_next_command(request, CHRONYC_OWNER, facts, &next, &command)) {
+        FUZZ_REQUIRE(++count <= SOURCES);
+        FUZZ_REQUIRE((unsigned)command.kind < COMMAND_KINDS);
+        FUZZ_REQUIRE(memchr(command.source, '\0', sizeof(command.source)) != NULL);
+    }
+    FUZZ_REQUIRE(count == 0 || candm_parse_request(request, &header) == CANDM_OK);
+    FUZZ_REQUIRE(count == 0 || !chronyc_wants_reload(request, CHRONYC_OWNER));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes request = bytes_make(data, size);
@@ -181,6 +200,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         answer(request, CHRONYC_UDP, &facts);
         answer(request, CHRONYC_LOCAL, &facts);
+        check_commands(request, &facts);
+        facts.changes = facts.changes_done = (size_t)extreme;
+        answer(request, CHRONYC_OWNER, &facts);
     }
     return 0;
 }
