@@ -9,12 +9,18 @@
 #define NORMAL_WANDER_PPM_PER_S 0.02
 #define NORMAL_MAX_PPM 15.0
 #define STRICT_MAX_PPM 50.0
+#define LEARNED_FLOOR_PPM 0.05
+#define LEARNED_WANDER_PPM_PER_S 0.005
+#define LEARNED_WANDER_S 128.0
+/* What temperature adds where the filter believes in it: 1 ppm, that keeps its mood for 2,000 s. */
+#define THERMAL_PPM2_PER_S 1e-3
+#define THERMAL_PPM2_S 4e3
 #define PPM 1e-6
 
 const char *drift_class_name(enum drift_class drift_class)
 {
     static const char *const names[DRIFT_CLASSES] = {
-        [DRIFT_NORMAL] = "normal", [DRIFT_STRICT] = "strict"};
+        [DRIFT_NORMAL] = "normal", [DRIFT_STRICT] = "strict", [DRIFT_LEARNED] = "learned"};
     return (unsigned)drift_class < DRIFT_CLASSES ? names[drift_class] : "unknown";
 }
 
@@ -45,6 +51,16 @@ void bound_shift(struct bound *bound, int64_t by_ns)
     bound->latest.wall.ns += by_ns;
 }
 
+/* The mean rate over so many seconds that class "learned" allows for. */
+static double learned_ppm(const struct bound_rate *rate, double s)
+{
+    double thermal = fmin(THERMAL_PPM2_PER_S * s / 3, THERMAL_PPM2_S / (s > 1 ? s : 1));
+    double variance = rate->sd_ppm * rate->sd_ppm + rate->wander_ppm2_per_s * s / 3 +
+                      rate->thermal_share * thermal;
+    return LEARNED_FLOOR_PPM + RATE_SD_FACTOR * sqrt(variance) +
+           LEARNED_WANDER_PPM_PER_S * fmin(s, LEARNED_WANDER_S) / 2;
+}
+
 double bound_growth(const struct bound_options *options, const struct bound_rate *rate,
                     int64_t elapsed_ns)
 {
@@ -57,6 +73,8 @@ double bound_growth(const struct bound_options *options, const struct bound_rate
         ppm = options->drift_start_ppm;
     } else if (options->drift_class == DRIFT_STRICT) {
         ppm = fmax(STRICT_MAX_PPM, wrong_ppm);
+    } else if (options->drift_class == DRIFT_LEARNED) {
+        ppm = fmax(fmin(learned_ppm(rate, elapsed * 1e-9), NORMAL_MAX_PPM), wrong_ppm);
     } else {
         ppm = fmax(wrong_ppm, RATE_SD_FACTOR * NORMAL_SD_FLOOR_PPM);
         ppm += NORMAL_WANDER_PPM_PER_S * elapsed * 1e-9 / 2;

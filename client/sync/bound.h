@@ -20,6 +20,10 @@
 enum drift_class {
     DRIFT_NORMAL, /* it strays by 6 sd of the learned rate and then by 0.02 ppm/s, at most 15 ppm */
     DRIFT_STRICT, /* it strays from the learned rate by at most 50 ppm, whatever was learned */
+    /* It goes on straying as it did: by 0.05 ppm, 6 sd of what the learned rate and its wander
+     * foretell, and 0.005 ppm/s for up to 128 s; at most 15 ppm. Narrow over long gaps, and wrong
+     * where the machine's surroundings change. */
+    DRIFT_LEARNED,
     DRIFT_CLASSES
 };
 
@@ -34,7 +38,9 @@ struct bound_options {
 struct bound_rate {
     bool is_learned;
     double rate_ppm;
-    double sd_ppm; /* struct estimate's rate_sd_bound_ppm */
+    double sd_ppm;            /* struct estimate's rate_sd_bound_ppm */
+    double wander_ppm2_per_s; /* and its others of these names, for DRIFT_LEARNED */
+    double thermal_share;
 };
 
 enum bound_verdict {

@@ -123,6 +123,8 @@ static void mean_rate(const struct combine_candidate *candidates, size_t count,
             estimate->rate_ppm += weights[i] * candidates[i].estimate.rate_ppm;
             /* For a bound: as if all erred alike. */
             estimate->rate_sd_bound_ppm += weights[i] * candidates[i].estimate.rate_sd_bound_ppm;
+            estimate->wander_ppm2_per_s += weights[i] * candidates[i].estimate.wander_ppm2_per_s;
+            estimate->thermal_share += weights[i] * candidates[i].estimate.thermal_share;
             square_sum += square(weights[i]) * variance;
             sum += weights[i] * sqrt(variance);
         }

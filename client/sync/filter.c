@@ -8,6 +8,8 @@
 #define ANCHOR_OFFSET_MAX_S 1.0
 /* Beyond this the nanoseconds of an estimate do not fit their integer. */
 #define AHEAD_MAX_S 9e9
+/* A cheap crystal's, for filters that learn none. */
+#define WANDER_UNKNOWN 1e-14
 
 struct filter {
     const struct filter_class *class;
@@ -140,6 +142,8 @@ bool filter_estimate(const struct filter *filter, struct mono now, struct estima
         .offset_sd_ns = line.x_sd * 1e9,
         .rate_sd_ppm = line.rate_sd * 1e6,
         .rate_sd_bound_ppm = line.rate_sd_bound * 1e6,
+        .wander_ppm2_per_s = (line.wander > 0.0 ? line.wander : WANDER_UNKNOWN) * 1e12,
+        .thermal_share = line.thermal_share,
     };
     return true;
 }

@@ -26,6 +26,10 @@ struct estimate {
     double rate_sd_ppm;
     /* The same sd, over hypotheses that still have weight: what a bound may take for the rate's. */
     double rate_sd_bound_ppm;
+    /* What the rate's variance gains by, over the same hypotheses; and how much weight those have
+     * that expect it to follow the temperature besides. */
+    double wander_ppm2_per_s;
+    double thermal_share;
 };
 
 /* What a sample did. */

@@ -36,6 +36,8 @@ struct mixture {
     double x_variance;
     double rate_variance;
     double rate_variance_bound;
+    double wander;
+    double thermal_share;
 };
 
 struct filter_bank {
@@ -133,10 +135,14 @@ static struct mixture mix(const struct filter_bank *bank, double dt)
         mixture.rate_variance += share * rate_variance;
         if (share >= WEIGHT_BOUND) {
             mixture.rate_variance_bound += share * rate_variance;
+            mixture.wander += share * bank->members[i].wander;
+            mixture.thermal_share += bank->members[i].is_thermal ? share : 0.0;
             bound_share += share;
         }
     }
     mixture.rate_variance_bound /= bound_share;
+    mixture.wander /= bound_share;
+    mixture.thermal_share /= bound_share;
     return mixture;
 }
 
@@ -322,6 +328,8 @@ static void bank_estimate(const void *state, double t, struct filter_line *line)
         .x_sd = sqrt(mixture.x_variance),
         .rate_sd = sqrt(mixture.rate_variance),
         .rate_sd_bound = sqrt(mixture.rate_variance_bound),
+        .wander = mixture.wander,
+        .thermal_share = mixture.thermal_share,
     };
 }
 

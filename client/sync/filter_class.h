@@ -17,6 +17,8 @@ struct filter_line {
     double x_sd;
     double rate_sd;
     double rate_sd_bound;
+    double wander; /* of the rate, variance per second; 0: not known */
+    double thermal_share;
 };
 
 struct filter_class {

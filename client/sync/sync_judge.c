@@ -339,6 +339,8 @@ static struct bound_rate learned_rate(const struct sync *sync, const struct esti
     if (rate.is_learned) {
         rate.rate_ppm = estimate->rate_ppm;
         rate.sd_ppm = estimate->rate_sd_bound_ppm;
+        rate.wander_ppm2_per_s = estimate->wander_ppm2_per_s;
+        rate.thermal_share = estimate->thermal_share;
     }
     return rate;
 }

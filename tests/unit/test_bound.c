@@ -143,6 +143,26 @@ static void test_truth_stays_inside(void)
     CU_ASSERT_EQUAL(bound.contradictions, 0);
 }
 
+static void test_learned(void)
+{
+    static const struct bound_options learned = {.drift_class = DRIFT_LEARNED,
+                                                 .drift_start_ppm = 500};
+    struct bound_rate rate = {.is_learned = true, .sd_ppm = 0.02, .wander_ppm2_per_s = 1e-6};
+    CU_ASSERT_STRING_EQUAL(drift_class_name(DRIFT_LEARNED), "learned");
+    /* 0.05 ppm, 6 sqrt(0.02^2 + 1e-6 * 64 / 3) ppm, and 0.16 ppm, over 64 s. */
+    CU_ASSERT_DOUBLE_EQUAL((double)bound_growth_ns(&learned, &rate, 64 * NS_PER_S), 21322, 30);
+    /* Over a long gap far less than any oscillator may. */
+    int64_t gap_ns = 6000 * NS_PER_S;
+    CU_ASSERT_TRUE(bound_growth_ns(&learned, &rate, gap_ns) <
+                   bound_growth_ns(&normal, &rate, gap_ns) / 10);
+    /* Where temperature is believed in, it has its part; and 15 ppm are the most. */
+    int64_t without_ns = bound_growth_ns(&learned, &rate, gap_ns);
+    rate.thermal_share = 1;
+    CU_ASSERT_TRUE(bound_growth_ns(&learned, &rate, gap_ns) > 2 * without_ns);
+    rate.wander_ppm2_per_s = 1;
+    CU_ASSERT_EQUAL(bound_growth_ns(&learned, &rate, gap_ns), 15 * 6000 * NS_PER_US);
+}
+
 static const struct unit_case cases[] = {
     {"nothing is known at first", test_nothing_is_known_at_first},
     {"each end depends on one direction", test_each_end_depends_on_one_direction},
@@ -151,5 +171,6 @@ static const struct unit_case cases[] = {
     {"the ends are carried on at the rate", test_ends_are_carried_on_at_the_rate},
     {"a contradiction begins anew", test_contradiction_begins_anew},
     {"the truth stays inside", test_truth_stays_inside},
+    {"class learned: as it strayed before", test_learned},
 };
 UNIT_MAIN("bound", cases)
