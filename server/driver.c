@@ -220,6 +220,7 @@ struct driver *driver_create(const struct driver_options *options, const struct 
     }
     struct upstream_options upstream = {.loop = options->loop,
                                         .clock = options->clock,
+                                        .has_hardware = options->has_hardware,
                                         .stations = options->stations,
                                         .station_count = options->station_count,
                                         .take = on_event,

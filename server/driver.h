@@ -10,6 +10,7 @@ struct driver_options {
     uv_loop_t *loop;
     const struct clock *clock;
     struct node *node;
+    bool has_hardware; /* take the stamps of network cards that have them */
     struct station *const *stations;
     size_t station_count;
 };

@@ -251,6 +251,8 @@ static bool make_parts(struct timekeeper *timekeeper, const struct serving *serv
     struct driver_options options = {.loop = timekeeper->loop,
                                      .clock = timekeeper->clock,
                                      .node = timekeeper->node,
+                                     .has_hardware =
+                                         timekeeper->setup->config.clock.hardware_timestamps,
                                      .stations = serving->stations,
                                      .station_count = serving->station_count};
     struct driver_calls calls = {.context = timekeeper,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/upstream.h"
+#include "common/host/log.h"
+#include "common/host/udp_hardware.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +9,7 @@
 
 #define FRAME_MAX UDP_PAYLOAD_MAX /* what comes back with a stamp, link and network headers too */
 #define STAMPS_MAX 16             /* read in a row from one socket */
+#define COMPARE_MS 1000           /* the clocks of network cards with ours */
 #define REFUSALS_MAX (2 * STATUS_SOURCES_MAX)
 
 /* An open socket. Lives until libuv has closed its handle. */
@@ -33,7 +36,10 @@ struct upstream {
     struct upstream_options options;
     struct udp_batch *batch;
     struct sharing *sharing;
+    struct udp_hardware *hardware; /* NULL: cards are not asked */
+    uv_timer_t compare;
     uv_async_t wake;
+    unsigned open_handles; /* of these two */
     struct slot slots[STATUS_SOURCES_MAX];
     size_t refusal_count;
     struct refusal refusals[REFUSALS_MAX];
@@ -167,6 +173,28 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
 }
 
+static void on_compare(uv_timer_t *timer)
+{
+    struct upstream *upstream = timer->data;
+    if (!udp_hardware_compare(upstream->hardware)) {
+        (void)uv_timer_stop(timer);
+    }
+}
+
+static void attach_card(struct upstream *upstream, struct udp *udp)
+{
+    char sentence[UDP_HARDWARE_TEXT_MAX];
+    if (upstream->hardware == NULL) {
+        return;
+    }
+    if (udp_hardware_attach(upstream->hardware, udp, sentence)) {
+        log_message(LOG_LEVEL_INFO, "%s", sentence);
+    }
+    if (udp->card != NULL && !uv_is_active((uv_handle_t *)&upstream->compare)) {
+        (void)uv_timer_start(&upstream->compare, on_compare, 0, COMPARE_MS);
+    }
+}
+
 /* 0 or a negative errno. */
 static int open_link(struct upstream *upstream, struct slot *slot)
 {
@@ -191,6 +219,7 @@ static int open_link(struct upstream *upstream, struct slot *slot)
         free(link);
         return status;
     }
+    attach_card(upstream, &link->udp);
     link->upstream = upstream;
     link->association = open->association;
     link->poll.data = link;
@@ -316,6 +345,13 @@ uint64_t upstream_dropped(const struct upstream *upstream)
     return sharing_dropped(upstream->sharing);
 }
 
+static void release(struct upstream *upstream)
+{
+    udp_batch_destroy(upstream->batch);
+    udp_hardware_destroy(upstream->hardware);
+    free(upstream);
+}
+
 struct upstream *upstream_create(const struct upstream_options *options)
 {
     struct upstream *upstream = calloc(1, sizeof(*upstream));
@@ -324,31 +360,31 @@ struct upstream *upstream_create(const struct upstream_options *options)
     }
     upstream->options = *options;
     upstream->batch = udp_batch_create();
-    if (upstream->batch == NULL) {
-        goto fail;
+    upstream->hardware = options->has_hardware ? udp_hardware_create(options->clock) : NULL;
+    if (upstream->batch == NULL || (options->has_hardware && upstream->hardware == NULL) ||
+        uv_async_init(options->loop, &upstream->wake, on_wake) != 0) {
+        release(upstream);
+        return NULL;
     }
+    upstream->wake.data = upstream;
+    (void)uv_timer_init(options->loop, &upstream->compare);
+    upstream->compare.data = upstream;
+    upstream->open_handles = 2;
     upstream->sharing = sharing_create(options->loop, options->stations, options->station_count,
                                        options->take, options->context);
     if (upstream->sharing == NULL) {
-        goto fail;
+        upstream_destroy(upstream);
+        return NULL;
     }
-    if (uv_async_init(options->loop, &upstream->wake, on_wake) != 0) {
-        sharing_destroy(upstream->sharing);
-        goto fail;
-    }
-    upstream->wake.data = upstream;
     return upstream;
-fail:
-    udp_batch_destroy(upstream->batch);
-    free(upstream);
-    return NULL;
 }
 
 static void on_closed(uv_handle_t *handle)
 {
     struct upstream *upstream = handle->data;
-    udp_batch_destroy(upstream->batch);
-    free(upstream);
+    if (--upstream->open_handles == 0) {
+        release(upstream);
+    }
 }
 
 void upstream_destroy(struct upstream *upstream)
@@ -359,5 +395,6 @@ void upstream_destroy(struct upstream *upstream)
         }
         sharing_destroy(upstream->sharing);
         uv_close((uv_handle_t *)&upstream->wake, on_closed);
+        uv_close((uv_handle_t *)&upstream->compare, on_closed);
     }
 }

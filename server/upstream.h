@@ -8,6 +8,7 @@
 struct upstream_options {
     uv_loop_t *loop;
     const struct clock *clock;
+    bool has_hardware;               /* take the stamps of network cards that have them */
     struct station *const *stations; /* for those that share the server's sockets */
     size_t station_count;
     /* Called from the loop, never from within a call below, with all of the event but now. */
