@@ -25,8 +25,9 @@ static enum drift_class drift_of(enum config_drift drift)
 {
     switch (drift) {
     case CONFIG_DRIFT_STRICT:
-    case CONFIG_DRIFT_LEARNED:
         return DRIFT_STRICT;
+    case CONFIG_DRIFT_LEARNED:
+        return DRIFT_LEARNED;
     default:
         return DRIFT_NORMAL;
     }

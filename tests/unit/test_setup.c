@@ -252,7 +252,7 @@ static void engine_gets_what_is_said(void)
     setup = load("[clock]\ndrift-class = learned\nleap = ignore\n");
     CU_ASSERT_PTR_NOT_NULL_FATAL(setup);
     sync_setup(setup, &options, sources);
-    CU_ASSERT_EQUAL(options.bound.drift_class, DRIFT_STRICT);
+    CU_ASSERT_EQUAL(options.bound.drift_class, DRIFT_LEARNED);
     CU_ASSERT_EQUAL(options.leap, SYNC_LEAP_IGNORE);
     setup_destroy(setup);
 }
