@@ -202,17 +202,18 @@ static bool open_udp(struct control *control, uv_loop_t *loop, char *error)
 {
     const struct config_addresses *addresses = &control->setup->config.control.chronyc;
     for (size_t i = 0; i < addresses->count; i++) {
-        int status = listener_open(&addresses->items[i], 1, "[control] chronyc",
-                                   &control->sockets[control->udp_count], error, CONTROL_ERROR_MAX);
-        if (status == LISTENER_FAILED) {
+        enum listener_result opened =
+            listener_open(&addresses->items[i], 1, "[control] chronyc",
+                          &control->sockets[control->udp_count], error, CONTROL_ERROR_MAX);
+        if (opened == LISTENER_FAILED) {
             return false;
         }
-        if (status == LISTENER_SKIPPED) {
+        if (opened == LISTENER_SKIPPED) {
             log_message(LOG_LEVEL_WARNING, "%s", error);
             continue;
         }
         uv_poll_t *poll = &control->polls[control->udp_count];
-        status = uv_poll_init(loop, poll, control->sockets[control->udp_count].fd);
+        int status = uv_poll_init(loop, poll, control->sockets[control->udp_count].fd);
         assert(status == 0);
         control->udp_count++;
         control->open_handles++;
