@@ -161,7 +161,9 @@ static void learn_address(struct sync *sync, struct sync_entry *entry,
         return;
     }
     entry->local_refid = sync_refid_of(address);
-    if (!sync_is_own_refid(sync, entry->local_refid) && sync->own_count < SYNC_OWN_MAX) {
+    /* Everything on this machine has the loopback address: it names no clock. */
+    if (!address_is_loopback(address) && !sync_is_own_refid(sync, entry->local_refid) &&
+        sync->own_count < SYNC_OWN_MAX) {
         sync->own_refids[sync->own_count++] = entry->local_refid;
     }
 }
