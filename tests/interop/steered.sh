@@ -90,9 +90,12 @@ is_within() { # MILLISECONDS
 }
 
 kill_hard() { # PID
+    local guard
+    guard=$(pgrep -P "$1")
     disown "$1" 2> /dev/null # bash need not tell of it
     kill -KILL "$1"
     wait_until "process $1 ends" gone "$1" || fail "it can't be killed"
+    [ -z "$guard" ] || wait_until "its guard ends" gone "$guard" || fail "the guard stays"
 }
 
 write_config "control = shadow"
@@ -113,7 +116,7 @@ new_clock -0.9
 rm -f "$WORK/state/time" # else the next start begins there
 start_steered
 wait_until "the clock is slewed" is_slewing || fail "0.9 s should be slewed"
-guard=$(pgrep -P "$DAEMON" -f . | head -n 1)
+guard=$(pgrep -P "$DAEMON")
 [ -n "$guard" ] || fail "chimed has no guard"
 kill -KILL "$guard"
 kill_hard "$DAEMON"
@@ -129,7 +132,7 @@ new_clock -0.9
 rm -f "$WORK/state/time" # else the next start begins there
 start_steered
 wait_until "the clock is slewed" is_slewing || fail "0.9 s should be slewed"
-guard=$(pgrep -P "$DAEMON" -f . | head -n 1)
+guard=$(pgrep -P "$DAEMON")
 kill -KILL "$guard"
 kill_hard "$DAEMON"
 start_steered
