@@ -207,6 +207,18 @@ static bool narrow(struct source *source, const struct sample *sample,
     return bound_add(&source->bound, sample, rate) == BOUND_CONTRADICTED;
 }
 
+/* The source's clock, its rate or the path moved: the estimate began anew with this sample. */
+static enum source_news begin_anew(struct source *source, struct measurement *measured)
+{
+    source->counts.steps++;
+    polling_stepped(&source->polling);
+    measured->verdict = "stepped";
+    snprintf(measured->reason, sizeof(measured->reason),
+             "several answers agree that the source's clock, or the path to it, has moved: its "
+             "estimate begins anew");
+    return SOURCE_STEPPED;
+}
+
 static enum source_news take(struct source *source, const struct sample *sample,
                              const struct sample *legs, struct reading now,
                              struct measurement *measured)
@@ -226,18 +238,9 @@ static enum source_news take(struct source *source, const struct sample *sample,
         }
         return SOURCE_SAMPLED;
     case FILTER_STEPPED:
-        source->counts.steps++;
         source_forget_books(source);
         source_keep_books(source, sample);
-        polling_stepped(&source->polling);
-        if (source->options.kind == SOURCE_PEER) {
-            source_peer_stepped(source, legs);
-        }
-        measured->verdict = "stepped";
-        snprintf(measured->reason, sizeof(measured->reason),
-                 "several answers agree that the source's clock, or the path to it, has moved: its "
-                 "estimate begins anew");
-        return SOURCE_STEPPED;
+        return begin_anew(source, measured);
     case FILTER_DOUBTED:
         polling_doubted(&source->polling, now.mono);
         measured->verdict = "doubted";
@@ -280,33 +283,18 @@ static enum source_news hold(struct source *source, const struct source_answer *
     struct measurement *measured = measure(source, answer, out);
     measured->verdict = "held";
     snprintf(measured->reason, sizeof(measured->reason),
-             "exchange %zu of the %d that show the rate between the two clocks, which the delay "
-             "depends on",
-             source->peer.history.count, SYMMETRIC_HISTORY_FIRST);
+             "%d exchanges in a row are needed to show the rate between the two clocks, which the "
+             "delay depends on; %u came so far",
+             SYMMETRIC_HISTORY_RUN_MIN, (unsigned)source->peer.history.count);
     return SOURCE_NOTHING;
 }
 
-/* An answer that passed the packet tests. */
-static enum source_news take_valid(struct source *source, struct source_answer *answer,
-                                   struct reading now, struct actions *out)
+/* An answer that passed the packet tests, and whose delay is known. */
+static enum source_news take_sample(struct source *source, const struct source_answer *answer,
+                                    const struct sample *legs, struct reading now,
+                                    struct actions *out)
 {
-    struct sample *sample = &answer->reply.sample;
-    struct sample legs = answer->is_one_way ? source_broadcast_legs(sample) : *sample;
-    if (source->options.kind == SOURCE_PEER) {
-        switch (source_peer_prepare(source, sample, now.mono)) {
-        case SOURCE_PEER_HELD:
-            return hold(source, answer, now.mono, out);
-        case SOURCE_PEER_NEGATIVE:
-            answer->verdict = EXCHANGE_DELAY_NEGATIVE;
-            answer->why = "the round trip comes out below zero at the rate between the two clocks "
-                          "that was known: one of them was set, or changed its rate";
-            return refuse(source, answer, now.mono, out);
-        default:
-            break;
-        }
-    } else if (source->options.kind == SOURCE_BROADCAST_CLIENT && !answer->is_one_way) {
-        source_broadcast_calibrated(source, sample);
-    }
+    const struct sample *sample = &answer->reply.sample;
     struct measurement *measured = measure(source, answer, out);
     measured->verdict = "good";
     const char *delay = delay_verdict(source, sample, measured->reason);
@@ -316,7 +304,40 @@ static enum source_news take_valid(struct source *source, struct source_answer *
         return SOURCE_NOTHING;
     }
     remember(source, answer, now.mono);
-    return take(source, sample, &legs, now, measured);
+    return take(source, sample, legs, now, measured);
+}
+
+static enum source_news take_peer(struct source *source, struct source_answer *answer,
+                                  struct reading now, struct actions *out)
+{
+    struct sample legs = answer->reply.sample;
+    switch (source_peer_prepare(source, &answer->reply.sample, now.mono)) {
+    case SOURCE_PEER_HELD:
+        return hold(source, answer, now.mono, out);
+    case SOURCE_PEER_NEGATIVE:
+        answer->verdict = EXCHANGE_DELAY_NEGATIVE;
+        answer->why = "the round trip comes out below zero at the rate between the two clocks that "
+                      "was known: one of them was set, or changed its rate";
+        return refuse(source, answer, now.mono, out);
+    default:
+        break;
+    }
+    return take_sample(source, answer, &legs, now, out);
+}
+
+static enum source_news take_valid(struct source *source, struct source_answer *answer,
+                                   struct reading now, struct actions *out)
+{
+    if (source->options.kind == SOURCE_PEER) {
+        return take_peer(source, answer, now, out);
+    }
+    struct sample legs = answer->reply.sample;
+    if (answer->is_one_way) {
+        legs = source_broadcast_legs(&legs);
+    } else if (source->options.kind == SOURCE_BROADCAST_CLIENT) {
+        source_broadcast_calibrated(source, &legs);
+    }
+    return take_sample(source, answer, &legs, now, out);
 }
 
 enum source_news source_judge(struct source *source, struct source_answer *answer,
@@ -355,6 +376,9 @@ void source_forget(struct source *source)
     bound_void(&source->bound);
     source_forget_books(source);
     source->peer.history.count = 0;
+    source->peer.taken = 0;
+    source->peer.uneven = 0;
+    source->peer.rate_ppm = 0;
     source->broadcast.count = 0;
     source->least_delay_ns = 0;
     source->longer_count = 0;

@@ -21,6 +21,9 @@
 struct source_peer {
     struct symmetric symmetric;
     struct symmetric_history history;
+    double rate_ppm; /* of the last run in it */
+    size_t uneven;   /* exchanges in a row without a run */
+    size_t taken;    /* exchanges in the run that the filter began anew with; 0: none */
     bool has_poll;
     int8_t poll;       /* as its packets say */
     struct mono heard; /* when one returned our timestamp */
@@ -130,8 +133,6 @@ enum source_news source_peer_receive(struct source *source, const struct datagra
 /* Corrects the delay of an exchange, or keeps it for later. */
 enum source_peer_verdict source_peer_prepare(struct source *source, struct sample *sample,
                                              struct mono now);
-/* The filter began anew with this exchange. */
-void source_peer_stepped(struct source *source, const struct sample *raw);
 
 /* source_broadcast.c */
 int8_t source_broadcast_poll(const struct source *source);

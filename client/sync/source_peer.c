@@ -6,8 +6,9 @@
 
 /* A peer that polls slower than we do owes an answer only after its own poll, and a quarter. */
 #define OWED_FACTOR 1.25
-/* A corrected delay may be below zero by so many standard deviations of the rate. */
-#define NEGATIVE_SD 6.0
+/* What a short path's stamps scatter by beside their precision. */
+#define TOLERANCE_NS (10 * NS_PER_US)
+#define UNEVEN_MAX 8
 
 void source_peer_begin(struct source *source)
 {
@@ -76,16 +77,17 @@ static int64_t growth_ns(const struct source *source, const struct sample *sampl
                            sample->received.mono.ns - sample->sent.mono.ns);
 }
 
-/* The filter begins anew with all exchanges but the last, at the rate that they show together. */
-static void take_again(struct source *source, struct mono now)
+/* The filter begins anew with the exchanges of the run but the last, at the rate that they show
+ * together. */
+static void take_again(struct source *source, size_t run, struct mono now)
 {
     const struct symmetric_history *history = &source->peer.history;
-    double rate_ppm = symmetric_history_rate_ppm(history);
+    source->peer.taken = run;
     filter_clear(source->filter);
     source_forget_books(source);
-    for (size_t i = 0; i + 1 < history->count; i++) {
-        struct sample sample = history->samples[i];
-        symmetric_history_correct(&sample, rate_ppm, growth_ns(source, &sample, now));
+    for (size_t age = run - 1; age > 0; age--) {
+        struct sample sample = *symmetric_history_sample(history, age);
+        symmetric_history_correct(&sample, source->peer.rate_ppm, growth_ns(source, &sample, now));
         if (filter_add(source->filter, &sample) != FILTER_DOUBTED) {
             source_keep_books(source, &sample);
         }
@@ -95,38 +97,28 @@ static void take_again(struct source *source, struct mono now)
 enum source_peer_verdict source_peer_prepare(struct source *source, struct sample *sample,
                                              struct mono now)
 {
-    struct symmetric_history *history = &source->peer.history;
-    struct estimate estimate;
-    if (symmetric_history_add(history, sample)) {
-        take_again(source, now);
-        symmetric_history_correct(sample, symmetric_history_rate_ppm(history),
-                                  growth_ns(source, sample, now));
-        return SOURCE_PEER_READY;
+    struct source_peer *peer = &source->peer;
+    int64_t tolerance_ns = checks_precision_ns(sample->precision) +
+                           checks_precision_ns(source->common.precision) + TOLERANCE_NS;
+    symmetric_history_add(&peer->history, sample);
+    size_t run = symmetric_history_run(&peer->history, tolerance_ns);
+    peer->uneven = run == 0 ? peer->uneven + 1 : 0;
+    if (peer->uneven >= UNEVEN_MAX) {
+        /* That is no step: one of the clocks is restless. */
+        run = SYMMETRIC_HISTORY_RUN_MIN;
     }
-    if (!filter_estimate(source->filter, now, &estimate)) {
+    if (run != 0) {
+        peer->rate_ppm = symmetric_history_rate_ppm(&peer->history, run);
+    }
+    /* At first the exchanges are taken again whenever the rate is known twice as well. */
+    if (run != 0 && peer->taken < SYMMETRIC_HISTORY_MAX && run >= 2 * peer->taken) {
+        take_again(source, run, now);
+    } else if (peer->taken == 0) {
         return SOURCE_PEER_HELD;
     }
-    double trip_ns = (double)(sample->received.mono.ns - sample->sent.mono.ns);
-    double tolerance_ns = NEGATIVE_SD * estimate.rate_sd_ppm * 1e-6 * trip_ns +
-                          2.0 * (double)timestamp_log2_to_ns(source->common.precision);
-    if ((double)symmetric_history_delay_ns(sample, estimate.rate_ppm) < -tolerance_ns) {
-        /* The rate is not what it was. If that goes on, it is learned anew. */
-        if (history->count == SYMMETRIC_HISTORY_MAX) {
-            history->count = 0;
-            (void)symmetric_history_add(history, sample);
-        }
+    if (symmetric_history_delay_ns(sample, peer->rate_ppm) < -tolerance_ns) {
         return SOURCE_PEER_NEGATIVE;
     }
-    symmetric_history_correct(sample, estimate.rate_ppm, growth_ns(source, sample, now));
+    symmetric_history_correct(sample, peer->rate_ppm, growth_ns(source, sample, now));
     return SOURCE_PEER_READY;
-}
-
-void source_peer_stepped(struct source *source, const struct sample *raw)
-{
-    /* A line through offsets from before and after the step would be no rate. Once the history is
-     * full the filter knows the rate, and keeps it. */
-    if (source->peer.history.count < SYMMETRIC_HISTORY_MAX) {
-        source->peer.history.count = 0;
-        (void)symmetric_history_add(&source->peer.history, raw);
-    }
 }

@@ -48,8 +48,11 @@ struct bound_rate source_rate(const struct source *source, struct mono now)
         !filter_estimate(source->filter, now, &estimate)) {
         return (struct bound_rate){.is_learned = false};
     }
-    return (struct bound_rate){
-        .is_learned = true, .rate_ppm = estimate.rate_ppm, .sd_ppm = estimate.rate_sd_bound_ppm};
+    return (struct bound_rate){.is_learned = true,
+                               .rate_ppm = estimate.rate_ppm,
+                               .sd_ppm = estimate.rate_sd_bound_ppm,
+                               .wander_ppm2_per_s = estimate.wander_ppm2_per_s,
+                               .thermal_share = estimate.thermal_share};
 }
 
 bool source_interval(const struct source *source, struct mono now, struct interval *interval)
@@ -94,9 +97,11 @@ static bool say_waiting(const struct source *source, char reason[STATUS_TEXT_MAX
         snprintf(reason, STATUS_TEXT_MAX, "its last answer is of no use: %.200s",
                  source->complaint);
     } else if (source->options.kind == SOURCE_PEER && count == 0) {
-        snprintf(reason, STATUS_TEXT_MAX,
-                 "%zu of the %d exchanges are there that show the rate between the two clocks",
-                 source->peer.history.count, SYMMETRIC_HISTORY_FIRST);
+        snprintf(
+            reason, STATUS_TEXT_MAX,
+            "%d exchanges in a row are needed to show the rate between the two clocks; %u came "
+            "so far",
+            SYMMETRIC_HISTORY_RUN_MIN, (unsigned)source->peer.history.count);
     } else {
         snprintf(reason, STATUS_TEXT_MAX,
                  "%zu of the %zu samples that it needs are there (min-samples)", count, needed);
