@@ -261,8 +261,10 @@ static bool make_parts(struct timekeeper *timekeeper, const struct serving *serv
                                  .save = on_save,
                                  .measured = on_measured,
                                  .performed = on_performed};
-    struct watch_handler handler = {
-        .context = timekeeper, .disrupted = on_disrupted, .clock_set = on_clock_set};
+    struct watch_handler handler = {.clock = timekeeper->clock,
+                                    .context = timekeeper,
+                                    .disrupted = on_disrupted,
+                                    .clock_set = on_clock_set};
     timekeeper->driver = driver_create(&options, &calls);
     timekeeper->keeper = keeper_create(timekeeper->loop, &timekeeper->files, on_event, timekeeper);
     timekeeper->watch = watch_create(timekeeper->loop, &handler);
