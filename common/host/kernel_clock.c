@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/host/kernel_clock.h"
+#include "common/host/kernel_rival.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -85,7 +86,7 @@ int kernel_clock_read(struct kernel_state *state)
 
 void kernel_clock_init(struct kernel_clock *kernel)
 {
-    *kernel = (struct kernel_clock){.guard = {.link = -1}};
+    *kernel = (struct kernel_clock){.processes = "/proc", .guard = {.link = -1}};
 }
 
 /* The kernel's own loop goes on adding what it was given even after it was switched off; only the
@@ -228,27 +229,36 @@ int kernel_clock_tell(struct kernel_clock *kernel, const struct action_kernel *t
     return 0;
 }
 
-/* Nobody has said anything yet: the kernel's state must speak. */
-static bool is_kept(char reason[KERNEL_CLOCK_REASON_MAX])
+/* Nothing of ours is there to compare with: the kernel's state must speak. It stays as it was told
+ * when its keeper has ended, so that is looked for. */
+static bool is_kept(const struct kernel_clock *kernel, char reason[KERNEL_CLOCK_REASON_MAX])
 {
     struct kernel_state state;
+    char name[KERNEL_RIVAL_NAME_MAX] = "";
     if (kernel_clock_read(&state) != 0 || !state.is_synchronised ||
         state.error_max_ns > FRESH_ERROR_NS) {
         return false;
     }
-    snprintf(
-        reason, KERNEL_CLOCK_REASON_MAX,
-        "the kernel says that the clock is synchronised, and somebody told it so in the last 40 "
-        "minutes%s",
-        state.is_pll ? ", and the kernel's own control loop is on" : "");
-    return true;
+    switch (kernel_rival_find(kernel->processes, name)) {
+    case KERNEL_RIVAL_NONE:
+        return false;
+    case KERNEL_RIVAL_FOUND:
+        snprintf(reason, KERNEL_CLOCK_REASON_MAX,
+                 "%s runs, and the kernel says that the clock is synchronised", name);
+        return true;
+    default:
+        snprintf(reason, KERNEL_CLOCK_REASON_MAX,
+                 "the kernel says that the clock is synchronised, and somebody told it so in the "
+                 "last 40 minutes (whether that still runs can't be seen from here)");
+        return true;
+    }
 }
 
 bool kernel_clock_is_steered_by_other(struct kernel_clock *kernel,
                                       char reason[KERNEL_CLOCK_REASON_MAX])
 {
     if (!kernel->is_taken) {
-        return is_kept(reason);
+        return is_kept(kernel, reason);
     }
     struct timex found = {.modes = 0};
     if (adjust(&found) >= 0) {

@@ -28,6 +28,7 @@ struct kernel_state {
 };
 
 struct kernel_clock {
+    const char *processes; /* "/proc" */
     bool is_taken;
     double rate_ppm; /* what stays if we are killed */
     /* What we left in the kernel, to see whether somebody else changes it. */
@@ -59,9 +60,9 @@ int kernel_clock_steer(struct kernel_clock *kernel, const struct action_steer *s
                        struct mono now, double *frequency_ppm) MUST_CHECK;
 /* Says how good the clock is: to adjtimex(2), and to all who ask that. */
 int kernel_clock_tell(struct kernel_clock *kernel, const struct action_kernel *told) MUST_CHECK;
-/* Does anybody else steer the clock, and by what sign? Before it is taken: the kernel's loop is on,
- * or it is vouched for and no sign says that this is history. After: what we left there was
- * changed. Each change is told once. */
+/* Does anybody else steer the clock, and by what sign? Before it is taken: the
+ * clock is vouched for, and a program that may have done so runs, or might unseen. After: what we
+ * left there was changed. Each change is told once. */
 bool kernel_clock_is_steered_by_other(struct kernel_clock *kernel,
                                       char reason[KERNEL_CLOCK_REASON_MAX]);
 /* Gives the clock back, at its plain rate and unsynchronised: nobody keeps it now. 0 if it was not

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/timex.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -284,18 +285,65 @@ static void test_guard_is_nobody_else(void)
     CU_ASSERT_EQUAL(kernel_clock_release(&kernel), 0);
 }
 
+/* A folder as /proc is, with processes of these names. */
+static void make_processes(char folder[64], const char *const *names, size_t count)
+{
+    snprintf(folder, 64, "/tmp/test_kernel_clock.XXXXXX");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    for (size_t i = 0; i < count; i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "%s/%zu", folder, i + 2);
+        CU_ASSERT_EQUAL(mkdir(path, 0755), 0);
+        snprintf(path, sizeof(path), "%s/%zu/comm", folder, i + 2);
+        FILE *file = fopen(path, "w");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+        fprintf(file, "%s\n", names[i]);
+        fclose(file);
+    }
+}
+
+static void remove_processes(const char *folder, size_t count)
+{
+    char path[128];
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "%s/%zu/comm", folder, i + 2);
+        (void)unlink(path);
+        snprintf(path, sizeof(path), "%s/%zu", folder, i + 2);
+        (void)rmdir(path);
+    }
+    CU_ASSERT_EQUAL(rmdir(folder), 0);
+}
+
+static bool is_kept_beside(const char *const *names, size_t count)
+{
+    char folder[64];
+    char reason[KERNEL_CLOCK_REASON_MAX] = "";
+    struct kernel_clock kernel;
+    make_processes(folder, names, count);
+    kernel_clock_init(&kernel);
+    kernel.processes = folder;
+    bool is_kept = kernel_clock_is_steered_by_other(&kernel, reason);
+    CU_ASSERT_EQUAL(is_kept, reason[0] != 0);
+    remove_processes(folder, count);
+    return is_kept;
+}
+
 static void test_keeper_is_seen_before_taking(void)
 {
-    char reason[KERNEL_CLOCK_REASON_MAX];
-    struct kernel_clock kernel;
+    static const char *const chronyd[] = {"kthreadd", "bash", "chronyd"};
+    static const char *const timesyncd[] = {"kthreadd", "systemd-timesyn"};
+    static const char *const others[] = {"kthreadd", "bash", "chronyd-exporter", "chimed-guard"};
+    static const char *const container[] = {"bash"};
     begin_anew();
-    kernel_clock_init(&kernel);
-    CU_ASSERT_FALSE(kernel_clock_is_steered_by_other(&kernel, reason));
+    CU_ASSERT_FALSE(is_kept_beside(chronyd, 3)); /* it runs with -x */
     set_by_others((struct timex){.modes = ADJ_STATUS | ADJ_MAXERROR, .maxerror = 1000});
-    CU_ASSERT_TRUE(kernel_clock_is_steered_by_other(&kernel, reason));
-    fakeclock_pass(3000 * NS_PER_S); /* nobody repeats it */
+    CU_ASSERT_TRUE(is_kept_beside(chronyd, 3));
+    CU_ASSERT_TRUE(is_kept_beside(timesyncd, 2));
+    CU_ASSERT_FALSE(is_kept_beside(others, 4));   /* whoever said so has ended */
+    CU_ASSERT_TRUE(is_kept_beside(container, 1)); /* nobody knows */
+    fakeclock_pass(3000 * NS_PER_S);              /* nobody repeats it */
     CU_ASSERT_TRUE(state_now().is_synchronised);
-    CU_ASSERT_FALSE(kernel_clock_is_steered_by_other(&kernel, reason));
+    CU_ASSERT_FALSE(is_kept_beside(container, 1));
 }
 
 /* A daemon in the midst of a slew, ready to be killed. */
