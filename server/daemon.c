@@ -184,11 +184,6 @@ static void announce(const struct daemon *daemon)
         log_message(LOG_LEVEL_NOTICE, "the local clock is served as stratum %u%s",
                     config->server.local_stratum,
                     config->sources.count > 0 ? " while no source can be followed" : "");
-    } else if (config->sources.count == 0) {
-        log_message(
-            LOG_LEVEL_WARNING,
-            "answers say \"unsynchronised\", clients will refuse them: no source is configured; "
-            "set local-stratum = 10 in [server] to serve the local clock");
     }
     char state[STATUS_MAX + 64];
     snprintf(state, sizeof(state), "READY=1\nSTATUS=serving on%s", listening);
