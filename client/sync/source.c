@@ -77,6 +77,16 @@ static void init_polling(struct source *source)
                                       .poll_max = options->poll_max,
                                       .is_iburst = options->is_iburst,
                                       .is_burst = options->is_burst};
+    if (options->kind == SOURCE_BROADCAST_SERVER) {
+        polling.poll_max = options->poll_min;
+        polling.is_iburst = false;
+        polling.is_burst = false;
+    } else if (options->kind == SOURCE_BROADCAST_CLIENT) {
+        polling.poll_min = source_broadcast_poll(source);
+        polling.poll_max = polling.poll_min;
+        polling.is_iburst = true;
+        polling.is_burst = true;
+    }
     polling_init(&source->polling, &polling, source->common.random);
 }
 
@@ -376,4 +386,6 @@ void source_shift(struct source *source, int64_t by_ns)
     source->sample.wall.ns += by_ns;
     source->sample.source_received.ns += by_ns;
     source->sample.source_sent.ns += by_ns;
+    source_peer_shift(source, by_ns);
+    source_broadcast_shift(source, by_ns);
 }

@@ -225,3 +225,10 @@ struct sample source_broadcast_legs(const struct sample *sample)
     legs.source_received.ns += NO_BOUND_NS;
     return legs;
 }
+
+void source_broadcast_shift(struct source *source, int64_t by_ns)
+{
+    for (size_t i = 0; i < SOURCE_BROADCAST_LEGS; i++) {
+        source->broadcast.leg_ns[i] -= by_ns;
+    }
+}

@@ -133,6 +133,8 @@ enum source_news source_peer_receive(struct source *source, const struct datagra
 /* Corrects the delay of an exchange, or keeps it for later. */
 enum source_peer_verdict source_peer_prepare(struct source *source, struct sample *sample,
                                              struct mono now);
+/* As source_shift(). */
+void source_peer_shift(struct source *source, int64_t by_ns);
 
 /* source_broadcast.c */
 int8_t source_broadcast_poll(const struct source *source);
@@ -146,6 +148,7 @@ enum source_news source_broadcast_poll_server(struct source *source, struct read
 void source_broadcast_calibrated(struct source *source, const struct sample *sample);
 enum source_news source_broadcast_receive(struct source *source, const struct datagram *datagram,
                                           struct reading now, struct actions *out);
+void source_broadcast_shift(struct source *source, int64_t by_ns);
 /* What a broadcast proves: one end only. */
 struct sample source_broadcast_legs(const struct sample *sample);
 #endif

@@ -122,3 +122,13 @@ enum source_peer_verdict source_peer_prepare(struct source *source, struct sampl
     symmetric_history_correct(sample, peer->rate_ppm, growth_ns(source, sample, now));
     return SOURCE_PEER_READY;
 }
+
+void source_peer_shift(struct source *source, int64_t by_ns)
+{
+    for (size_t i = 0; i < SYMMETRIC_HISTORY_MAX; i++) {
+        struct sample *sample = &source->peer.history.samples[i];
+        sample->wall.ns += by_ns;
+        sample->source_received.ns += by_ns;
+        sample->source_sent.ns += by_ns;
+    }
+}
