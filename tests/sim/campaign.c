@@ -11,6 +11,8 @@
 
 #define SLICES 50
 #define JOBS_MAX 256
+/* In a smaller world what the nodes share weighs more than they do. */
+#define NODES_WEIGHED 100
 
 /* What a job tells: less than PIPE_BUF octets, so that messages of several jobs don't mix. */
 struct message {
@@ -106,8 +108,10 @@ static void run_seed(struct teller *teller, size_t run)
     world_run(world, INT64_MAX);
     message.part = 1;
     message.kind = MESSAGE_RUN;
-    message.node_kib =
-        (double)(greatest_kib() - teller->start_kib) / (double)world_node_count(world);
+    if (world_node_count(world) >= NODES_WEIGHED) {
+        message.node_kib =
+            (double)(greatest_kib() - teller->start_kib) / (double)world_node_count(world);
+    }
     if (!world_figures(world, &message.figures)) {
         message.kind = MESSAGE_ERROR;
         snprintf(message.error, sizeof(message.error), "not enough memory for the figures");

@@ -29,6 +29,7 @@ const struct figure_info figure_infos[FIGURES] = {
     [FIGURE_CLAIM] = {"claim", "claim_ns", "root distance", UNIT_NS},
     [FIGURE_NOTICE] = {"notice", "notice_s", "time to notice a miss", UNIT_S},
     [FIGURE_SPREAD] = {"spread", "spread_ns", "RMS spread of the peers", UNIT_NS},
+    [FIGURE_SYNCHRONISED] = {"synchronised", "synchronised_percent", "synchronised", UNIT_PERCENT},
     [FIGURE_PACKETS] = {"packets", "packets", "requests", UNIT_COUNT},
     [FIGURE_PACKETS_PER_HOUR] = {"packets-per-hour", "packets_per_hour",
                                  "requests per hour and node", UNIT_COUNT},
@@ -74,6 +75,14 @@ void series_add_interval(struct series *series, bool is_held, double half_width_
         series->interval_count++;
         series->interval_held += is_held;
         series->half_width_sum_ns += half_width_ns;
+    }
+}
+
+void series_add_state(struct series *series, bool is_synchronised)
+{
+    if (is_settled(series)) {
+        series->state_count++;
+        series->synchronised += is_synchronised;
     }
 }
 
@@ -191,29 +200,35 @@ static void compute_offsets(const struct series *series, size_t count, double *p
     figures->values[FIGURE_OFFSET_MAX] = pooled[total - 1];
 }
 
+static double percent(size_t part, size_t whole)
+{
+    return whole > 0 ? 100 * (double)part / (double)whole : NAN;
+}
+
 static void compute_sums(const struct series *series, size_t count, struct figures *figures)
 {
-    double rate_square_sum = 0, half_width_sum_ns = 0;
-    double claim_sum_ns = 0;
-    size_t rates = 0, intervals = 0, held = 0, claims = 0, claims_held = 0;
+    struct series sum = {.count = 0};
     for (size_t i = 0; i < count; i++) {
-        rate_square_sum += series[i].rate_square_sum;
-        rates += series[i].rate_count;
-        intervals += series[i].interval_count;
-        held += series[i].interval_held;
-        half_width_sum_ns += series[i].half_width_sum_ns;
-        claims += series[i].claim_count;
-        claims_held += series[i].claim_held;
-        claim_sum_ns += series[i].claim_sum_ns;
+        sum.rate_square_sum += series[i].rate_square_sum;
+        sum.rate_count += series[i].rate_count;
+        sum.interval_count += series[i].interval_count;
+        sum.interval_held += series[i].interval_held;
+        sum.half_width_sum_ns += series[i].half_width_sum_ns;
+        sum.state_count += series[i].state_count;
+        sum.synchronised += series[i].synchronised;
+        sum.claim_count += series[i].claim_count;
+        sum.claim_held += series[i].claim_held;
+        sum.claim_sum_ns += series[i].claim_sum_ns;
     }
-    figures->values[FIGURE_RATE_RMS] = rates > 0 ? sqrt(rate_square_sum / (double)rates) : NAN;
-    figures->values[FIGURE_CONTAINMENT] =
-        intervals > 0 ? 100 * (double)held / (double)intervals : NAN;
-    figures->values[FIGURE_HALF_WIDTH] =
-        intervals > 0 ? half_width_sum_ns / (double)intervals : NAN;
-    figures->values[FIGURE_CLAIM_HELD] =
-        claims > 0 ? 100 * (double)claims_held / (double)claims : NAN;
-    figures->values[FIGURE_CLAIM] = claims > 0 ? claim_sum_ns / (double)claims : NAN;
+    double *values = figures->values;
+    values[FIGURE_RATE_RMS] =
+        sum.rate_count > 0 ? sqrt(sum.rate_square_sum / (double)sum.rate_count) : NAN;
+    values[FIGURE_CONTAINMENT] = percent(sum.interval_held, sum.interval_count);
+    values[FIGURE_HALF_WIDTH] =
+        sum.interval_count > 0 ? sum.half_width_sum_ns / (double)sum.interval_count : NAN;
+    values[FIGURE_CLAIM_HELD] = percent(sum.claim_held, sum.claim_count);
+    values[FIGURE_CLAIM] = sum.claim_count > 0 ? sum.claim_sum_ns / (double)sum.claim_count : NAN;
+    values[FIGURE_SYNCHRONISED] = percent(sum.synchronised, sum.state_count);
 }
 
 bool figures_compute(const struct series *series, size_t count, int64_t interval_ns,

@@ -26,7 +26,8 @@ enum figure {
     FIGURE_CLAIM,       /* the root distance that answers tell, mean */
     FIGURE_NOTICE,      /* the longest time until an interval that missed the truth was doubted */
     FIGURE_SPREAD,      /* of peers: the greatest of their clocks - the least, RMS */
-    FIGURE_PACKETS,     /* requests sent */
+    FIGURE_SYNCHRONISED,     /* of the moments, those in which the sources agree */
+    FIGURE_PACKETS,          /* requests sent */
     FIGURE_PACKETS_PER_HOUR, /* and node */
     FIGURE_EXCHANGES,        /* answered, and believed */
     FIGURE_VIOLATIONS,       /* that the checker saw */
@@ -65,6 +66,8 @@ struct series {
     size_t interval_count;
     size_t interval_held;
     double half_width_sum_ns;
+    size_t state_count;
+    size_t synchronised;
     size_t claim_count;
     size_t claim_held;
     double claim_sum_ns;
@@ -77,6 +80,7 @@ void series_add(struct series *series, double offset_ns);
 /* What belongs to the last offset; ignored before the series has settled. */
 void series_add_rate(struct series *series, double rate_error_ppb);
 void series_add_interval(struct series *series, bool is_held, double half_width_ns);
+void series_add_state(struct series *series, bool is_synchronised);
 void series_add_claim(struct series *series, bool is_held, double distance_ns);
 
 /* The offset figures, the rate's and the interval's, over all series; the time between two offsets

@@ -169,6 +169,7 @@ TAKE(scenario_chimed_drift_start,
 TAKE(scenario_chimed_local_stratum, take_unsigned(value, 1, 15, &to->sync.local_stratum))
 TAKE(scenario_chimed_orphan, value_yes(value, &to->sync.is_orphan))
 TAKE(scenario_chimed_step, take_step(value, &to->sync.discipline))
+TAKE(scenario_chimed_void_after, value_duration(value, 0, YEAR_NS, &to->sync.void_after_ns))
 TAKE(scenario_chimed_panic, value_duration(value, 0, YEAR_NS, &to->sync.discipline.panic_ns))
 TAKE(scenario_chimed_leap, take_leap(value, &to->sync.leap))
 TAKE(scenario_chimed_names_from, value_duration(value, 0, YEAR_NS, &to->names_from_ns))

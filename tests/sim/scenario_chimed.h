@@ -26,6 +26,7 @@ bool scenario_chimed_drift_start(void *target, const char *value);
 bool scenario_chimed_local_stratum(void *target, const char *value);
 bool scenario_chimed_orphan(void *target, const char *value);
 bool scenario_chimed_step(void *target, const char *value);
+bool scenario_chimed_void_after(void *target, const char *value);
 bool scenario_chimed_panic(void *target, const char *value);
 bool scenario_chimed_leap(void *target, const char *value);
 bool scenario_chimed_names_from(void *target, const char *value);

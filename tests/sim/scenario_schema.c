@@ -268,6 +268,7 @@ const struct scenario_key scenario_keys[] = {
     {SECTION_NODE, "orphan", "yes or no", scenario_chimed_orphan, false},
     {SECTION_NODE, "step", "a duration and in how many updates, such as \"1 s in 3\"",
      scenario_chimed_step, false},
+    {SECTION_NODE, "void-after", duration_text, scenario_chimed_void_after, false},
     {SECTION_NODE, "panic", duration_text, scenario_chimed_panic, false},
     {SECTION_NODE, "leap", "kernel, smear or ignore", scenario_chimed_leap, false},
     {SECTION_NODE, "names-from", duration_text, scenario_chimed_names_from, false},

@@ -91,6 +91,7 @@ static void sample_chimed(struct world *world, struct world_node *node, struct m
     sync_status(node_sync(node->node), reading, &status);
     add_offset(world, node, status.now.wall, 0,
                node->options->chimed.is_shadow ? status.frequency_ppm : node->clock.rate_ppm);
+    series_add_state(&node->series, status.condition == SYNC_SYNCHRONISED);
     if (status.has_interval) {
         series_add_interval(&node->series,
                             interval_contains(status.interval, world_core_utc_ns(world)),

@@ -15,7 +15,8 @@
 #define REACH_LOST 8
 /* What rounding costs. */
 #define ROUNDING_NS 2
-/* By which the kernel itself lets its error_max grow. */
+/* By which the kernel itself lets its error_max grow; a worse oscillator, if one is configured, it
+ * can't be told of. */
 #define KERNEL_GROWTH_PPM 500.0
 
 void world_check_begins(struct world_node *node, struct world_association *association)
@@ -105,7 +106,8 @@ void world_check_measured(struct world *world, struct world_node *node,
             association->quick += QUICK_DOUBT;
         }
     }
-    if (other == NULL || other->options->kind != SCENARIO_SERVER ||
+    /* An interleaved answer tells of the exchange before. */
+    if (other == NULL || measured->is_interleaved || other->options->kind != SCENARIO_SERVER ||
         !world_core_is_honest(world, other) || world_core_is_leaping(world)) {
         return;
     }
@@ -289,7 +291,8 @@ void world_check_claims(struct world *world, struct world_node *node, struct rea
 {
     const struct sync_state *claim = node_claim(node->node);
     struct world_host *host = node->host;
-    int64_t utc_ns = world_core_utc_ns(world);
+    /* A smeared clock is wrong by design, and by how much it says. */
+    int64_t utc_ns = world_core_utc_ns(world) + status->smear_ns;
     if (world_core_is_leaping(world) || is_without_reference(status)) {
         return;
     }
