@@ -71,6 +71,7 @@ struct sync *sync_create(const struct sync_options *options, struct random *rand
     sync->started = now.mono;
     sync->handled = now.mono;
     sync->selected = SIZE_MAX;
+    sync->selected_told = SIZE_MAX;
     sync->condition = SYNC_STARTING;
     if (!adopt(sync, options, now.mono, &sync->table, error)) {
         free(sync);
@@ -137,6 +138,7 @@ bool sync_configure(struct sync *sync, const struct sync_options *options, struc
         }
     }
     sync->selected = find_kept(sync, &table);
+    sync->selected_told = SIZE_MAX;
     free(sync->table.names);
     free(sync->table.entries);
     sync->table = table;
@@ -180,6 +182,7 @@ static void take_news(struct sync *sync, struct sync_entry *entry, enum source_n
         sync_clock_steer(sync, true, now, out);
         sync_claim_find_condition(sync, now, out);
         sync_claim_publish(sync, now, out);
+        sync_judge_report(sync, now.mono, out);
         if (!sync->has_saved_rate) {
             sync_claim_save(sync, false, now, out);
         }
@@ -393,9 +396,7 @@ const struct sync_state *sync_claim(const struct sync *sync)
 
 bool sync_interval(const struct sync *sync, struct mono now, struct interval *interval)
 {
-    bool is_vouched = sync->condition == SYNC_SYNCHRONISED || sync->condition == SYNC_HOLDOVER ||
-                      sync->condition == SYNC_PANIC;
-    if (!is_vouched || !span_interval(&sync->span, now, interval)) {
+    if (!sync_is_bounded(sync) || !span_interval(&sync->span, now, interval)) {
         return false;
     }
     sync_leap_break(sync, now, interval);

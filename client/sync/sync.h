@@ -5,7 +5,20 @@
  * One way in: sync_handle(). The host performs the actions in order and calls again, with
  * EVENT_TIMER, at sync_deadline(). In shadow mode the clock that is steered is a line over the
  * oscillator inside the engine, and no ACTION_STEER or ACTION_KERNEL leaves it; else it is the
- * system clock, event.now.wall. Pure; not thread-safe. */
+ * system clock, event.now.wall. Pure; not thread-safe.
+ *
+ * What it does when something else happens:
+ * - EVENT_DISRUPTED voids all that was measured: a new epoch, a burst, no claim until the sources
+ *   agree again. The clock may be stepped then as at the start.
+ * - EVENT_CLOCK_SET: what was measured is of the oscillator, which nobody set. The clock is brought
+ *   back at once, by a step if it is off by more than the step threshold; from the fourth time
+ *   within 15 minutes on somebody else steers it too, and it is only slewed.
+ * - Panic: neither an interval nor a time is vouched for until COMMAND_ACCEPT.
+ * - Holdover and unbounded: answers go on with a root dispersion that grows, until that is 16 s or
+ *   a local stratum takes their place; but the interval, and the kernel's word that the clock is
+ *   synchronised, end with the bound.
+ * - Of n sources that count at most f lie: of k that have answered, k - f must agree, and at least
+ *   f + 1; at the start those that have not are waited for, for 10 s. */
 #ifndef CLIENT_SYNC_SYNC_H
 #define CLIENT_SYNC_SYNC_H
 #include "client/sync/discipline.h"

@@ -158,32 +158,36 @@ void sync_clock_step(struct sync *sync, struct reading now, struct actions *out)
     apply(sync, &command, now, out);
 }
 
-void sync_clock_disturb(struct sync *sync, int64_t by_ns, bool is_set, struct reading now)
+void sync_clock_restart(struct sync *sync)
 {
-    if (sync->options.is_shadow) {
-        /* The line stood still with the oscillator; nobody can set it. */
-        if (!is_set) {
-            move_line(&sync->line, by_ns, sync->line.rate_ppm, now.mono);
-        }
-    }
-    if (is_set) {
-        if (sync->options.is_shadow) {
-            return;
-        }
-        if (now.mono.ns - sync->clock_set_at.ns > CLOCK_SETS_NS) {
-            sync->clock_sets = 0;
-        }
-        sync->clock_set_at = now.mono;
-        if (++sync->clock_sets > CLOCK_SETS_MAX) {
-            return;
-        }
-    }
     bool is_waiting = sync->discipline.state == DISCIPLINE_WAITING;
     double rate_ppm = sync->discipline.rate_ppm;
     discipline_init(&sync->discipline, &sync->options.discipline);
     sync->discipline.rate_ppm = rate_ppm;
     /* It has to be called again, to leave the slew that belonged to another offset. */
     sync->discipline.state = is_waiting ? DISCIPLINE_WAITING : DISCIPLINE_STARTING;
+}
+
+/* Somebody who sets the clock once gets it back; somebody who goes on steers it too. */
+static bool is_rival(struct sync *sync, struct mono now)
+{
+    if (now.ns - sync->clock_set_at.ns > CLOCK_SETS_NS) {
+        sync->clock_sets = 0;
+    }
+    sync->clock_set_at = now;
+    return ++sync->clock_sets > CLOCK_SETS_MAX;
+}
+
+void sync_clock_disturb(struct sync *sync, int64_t by_ns, bool is_set, struct reading now)
+{
+    if (sync->options.is_shadow && !is_set) {
+        /* The line stood still with the oscillator. */
+        move_line(&sync->line, by_ns, sync->line.rate_ppm, now.mono);
+    }
+    if (is_set && is_rival(sync, now.mono)) {
+        return;
+    }
+    sync_clock_restart(sync);
 }
 
 void sync_clock_stop(struct sync *sync, struct reading now, struct actions *out)

@@ -4,6 +4,10 @@
 #include "common/base/quantity.h"
 #include <stdio.h>
 
+/* Nobody can fill the log by lying now and then. */
+#define REPORT_AGAIN_NS (600 * NS_PER_S)
+#define SELECTED_AGAIN_NS (60 * NS_PER_S)
+
 static int64_t half_ns(const struct interval *interval)
 {
     return (interval->latest_ns - interval->earliest_ns) / 2;
@@ -158,5 +162,39 @@ void sync_judge_explain(const struct sync *sync, const struct sync_entry *entry,
     case SOURCE_STATES:
         explain_agreeing(sync, entry, reason);
         break;
+    }
+}
+
+static void report_selected(struct sync *sync, struct mono now, struct actions *out)
+{
+    char address[ADDRESS_TEXT_MAX];
+    bool is_soon =
+        sync->selected_told != SIZE_MAX && now.ns - sync->selected_told_at.ns < SELECTED_AGAIN_NS;
+    if (sync->selected == sync->selected_told || sync->selected >= sync->table.count || is_soon) {
+        return;
+    }
+    const struct sync_entry *entry = &sync->table.entries[sync->selected];
+    sync->selected_told = sync->selected;
+    sync->selected_told_at = now;
+    actions_report(out, REPORT_INFO, "%s (%s) counts most now",
+                   sync_entry_options(sync, entry)->name, address_format(&entry->remote, address));
+}
+
+void sync_judge_report(struct sync *sync, struct mono now, struct actions *out)
+{
+    report_selected(sync, now, out);
+    for (size_t i = 0; i < sync->table.count; i++) {
+        struct sync_entry *entry = &sync->table.entries[i];
+        bool is_false = entry->state == SOURCE_FALSETICKER || entry->state == SOURCE_UNTRUSTED;
+        bool is_soon = entry->reported.ns > 0 && now.ns - entry->reported.ns < REPORT_AGAIN_NS;
+        if (!is_false || is_soon || actions_room(out) < 4) {
+            continue;
+        }
+        char address[ADDRESS_TEXT_MAX], reason[STATUS_TEXT_MAX];
+        entry->reported = now;
+        sync_judge_explain(sync, entry, now, reason);
+        actions_report(out, REPORT_WARNING, "%s (%s) is a falseticker: %s",
+                       sync_entry_options(sync, entry)->name,
+                       address_format(&entry->remote, address), reason);
     }
 }

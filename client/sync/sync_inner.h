@@ -103,13 +103,16 @@ struct sync {
     struct span span;
     uint32_t epoch;
     char epoch_reason[STATUS_TEXT_MAX];
-    size_t selected;  /* entry; SIZE_MAX: none */
+    size_t selected; /* entry; SIZE_MAX: none */
+    size_t selected_told;
+    struct mono selected_told_at;
     bool is_followed; /* the estimate is that of an orphan */
     uint32_t orphan_root;
     bool has_estimate;
     struct estimate estimate; /* the last one */
     bool has_agreed;
-    struct mono agreed_at; /* the last sample that counted */
+    struct mono agreed_at;  /* the last sample on which the sources agreed */
+    struct mono updated_at; /* the last that the clock followed, an orphan's included */
     int64_t poll_ns;
     int64_t update_interval_ns;
 
@@ -174,6 +177,8 @@ void sync_judge_explain(const struct sync *sync, const struct sync_entry *entry,
                         char reason[STATUS_TEXT_MAX]);
 /* Ends the epoch of the interval. */
 void sync_end_epoch(struct sync *sync, const char *reason, struct actions *out);
+/* Tells the log of who is a falseticker, or selected, now and then. */
+void sync_judge_report(struct sync *sync, struct mono now, struct actions *out);
 bool sync_is_own_refid(const struct sync *sync, uint32_t refid);
 
 /* sync_clock.c */
@@ -181,6 +186,8 @@ void sync_clock_init(struct sync *sync, struct reading now);
 /* is_fresh: the estimate has a new sample; else only time went by. */
 void sync_clock_steer(struct sync *sync, bool is_fresh, struct reading now, struct actions *out);
 void sync_clock_step(struct sync *sync, struct reading now, struct actions *out);
+/* Like new: an offset may be stepped again. */
+void sync_clock_restart(struct sync *sync);
 void sync_clock_stop(struct sync *sync, struct reading now, struct actions *out);
 /* The clock was disrupted, or set by somebody else, by that much. */
 void sync_clock_disturb(struct sync *sync, int64_t by_ns, bool is_set, struct reading now);

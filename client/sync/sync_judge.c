@@ -14,7 +14,6 @@
 /* What a source's root dispersion says of the sd of its clock: it is a bound, with all that has
  * happened to others in it. */
 #define CLOCK_SD_PART 0.1
-#define REPORT_AGAIN_NS (600 * NS_PER_S)
 
 /* Candidates of one judgement: the entries, and what they say. */
 struct panel {
@@ -376,11 +375,13 @@ static bool follow_orphan(struct sync *sync, struct mono now, struct estimate *e
     return source_estimate(entry->source, now, estimate);
 }
 
-static bool may_follow(const struct sync *sync, struct mono now)
+/* Sources that were lost still agree on what they said once: without news of them, orphans
+ * prevail. */
+static bool may_follow(const struct sync *sync, const struct sync_entry *fresh, struct mono now)
 {
-    return sync->options.is_orphan && sync->options.local_stratum > 0 &&
-           now.ns - sync->started.ns >= PATIENCE_NS / 2 && !sync->judgement.has_agreement &&
-           !sync_is_bounded(sync);
+    bool is_news = sync->judgement.has_agreement && fresh != NULL && fresh->state != SOURCE_ORPHAN;
+    return sync->options.is_orphan && sync->options.local_stratum > 0 && !is_news &&
+           now.ns - sync->started.ns >= PATIENCE_NS / 2 && sync->condition == SYNC_ORPHAN;
 }
 
 static void keep_poll(struct sync *sync)
@@ -402,11 +403,16 @@ static void take_sample(struct sync *sync, const struct estimate *estimate, stru
     if (!sync->is_followed) {
         struct bound_rate rate = learned_rate(sync, estimate, now);
         narrow(sync, &rate, now, out);
+        if (sync->condition == SYNC_ORPHAN) {
+            /* What orphans agree on may be far from UTC. */
+            sync_clock_restart(sync);
+        }
         sync->has_agreed = true;
+        sync->agreed_at = now;
     }
     keep_poll(sync);
-    sync->update_interval_ns = sync->agreed_at.ns > 0 ? now.ns - sync->agreed_at.ns : 0;
-    sync->agreed_at = now;
+    sync->update_interval_ns = sync->updated_at.ns > 0 ? now.ns - sync->updated_at.ns : 0;
+    sync->updated_at = now;
 }
 
 bool sync_judge(struct sync *sync, const struct sync_entry *fresh, struct reading now,
@@ -419,12 +425,12 @@ bool sync_judge(struct sync *sync, const struct sync_entry *fresh, struct readin
     find_agreement(sync, &panel, now.mono);
     bool has_estimate = false;
     sync->is_followed = false;
-    if (sync->judgement.has_agreement) {
-        size_t count = choose(sync, &panel, which);
-        has_estimate = combine_chosen(sync, which, count, now.mono, &estimate);
-    } else if (may_follow(sync, now.mono)) {
+    if (may_follow(sync, fresh, now.mono)) {
         has_estimate = follow_orphan(sync, now.mono, &estimate);
         sync->is_followed = has_estimate;
+    } else if (sync->judgement.has_agreement) {
+        size_t count = choose(sync, &panel, which);
+        has_estimate = combine_chosen(sync, which, count, now.mono, &estimate);
     }
     sync->judgement.has_estimate = has_estimate;
     if (!has_estimate) {

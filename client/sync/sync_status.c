@@ -70,7 +70,7 @@ static void fill_estimate(const struct sync *sync, struct reading now, struct st
     status->residual_ppm = sync->residual_ppm;
     status->last_offset_ns = sync->last_offset_ns;
     status->rms_offset_ns = sqrt(sync->mean_square_ns2);
-    status->last_update = sync->agreed_at;
+    status->last_update = sync->updated_at;
     status->update_interval_ns = sync->update_interval_ns;
 }
 

@@ -115,6 +115,7 @@ static void test_liar(void)
     CU_ASSERT_EQUAL(liar.state, SOURCE_FALSETICKER);
     CU_ASSERT_PTR_NOT_NULL(strstr(liar.reason, "misses what 3 sources agree on by +4"));
     CU_ASSERT_TRUE(liar.weight < 1e-9);
+    CU_ASSERT_PTR_NOT_NULL(strstr(world.reports, "c (192.0.2.3) is a falseticker: what it"));
     CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < 100 * NS_PER_US);
     double sum = 0;
     static const char *const names[] = {"a", "b", "d"};
@@ -258,6 +259,52 @@ static void test_server_steps(void)
     sync_world_end(&world);
 }
 
+/* Two clocks without a reference: the one with the smaller address leads. */
+static void test_orphan(void)
+{
+    struct source_options sources[2];
+    sync_world_init(&world, 10);
+    struct sync_options options = options_of(2, sources);
+    options.local_stratum = 10;
+    options.is_orphan = true;
+    world.servers[0].stratum = 10; /* 192.0.2.1; ours is 192.0.2.99 */
+    world.servers[0].refid = REFID_LOCAL_CLOCK;
+    world.servers[0].lie_ns = 4000 * NS_PER_S;
+    world.servers[1].is_silent = true;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    CU_ASSERT_EQUAL(sync_claim(world.sync)->stratum, 10);
+    CU_ASSERT_EQUAL(sync_claim(world.sync)->refid, REFID_LOCAL_CLOCK);
+    sync_world_run(&world, 300 * NS_PER_S);
+    struct status status = sync_world_status(&world);
+    CU_ASSERT_EQUAL(status.condition, SYNC_ORPHAN);
+    CU_ASSERT_FALSE(status.has_interval);
+    CU_ASSERT_EQUAL(state_of("a"), SOURCE_SELECTED);
+    CU_ASSERT_EQUAL(sync_claim(world.sync)->stratum, 11);
+    CU_ASSERT_EQUAL(sync_claim(world.sync)->refid, UINT32_C(0xC0000201));
+    CU_ASSERT_TRUE(llabs(sync_world_error(&world) - 4000 * NS_PER_S) < NS_PER_MS);
+    /* A reference: UTC at once, however far the orphans were. */
+    world.servers[1].is_silent = false;
+    sync_world_run(&world, 100 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
+    CU_ASSERT_EQUAL(state_of("a"), SOURCE_ORPHAN);
+    CU_ASSERT_EQUAL(sync_claim(world.sync)->stratum, 2);
+    CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < NS_PER_MS);
+    /* It is lost for long: an orphan again, and no UTC is claimed. */
+    world.servers[1].is_silent = true;
+    world.servers[0].lie_ns = NS_PER_MS;
+    sync_world_run(&world, 1500 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_ORPHAN);
+    CU_ASSERT_EQUAL(sync_claim(world.sync)->stratum, 11);
+    CU_ASSERT_TRUE(llabs(sync_world_error(&world) - NS_PER_MS) < 300 * NS_PER_US);
+    /* And the orphan too: on our own, with a smaller claim. */
+    world.servers[0].is_silent = true;
+    sync_world_run(&world, 300 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_ORPHAN);
+    CU_ASSERT_EQUAL(sync_claim(world.sync)->stratum, 10);
+    CU_ASSERT_EQUAL(sync_claim(world.sync)->refid, REFID_LOCAL_CLOCK);
+    sync_world_end(&world);
+}
+
 static const struct unit_case cases[] = {
     {"one server: the shadow clock, the interval, the claim", test_one_server},
     {"the system clock, its kernel, its end", test_system_clock},
@@ -269,5 +316,6 @@ static const struct unit_case cases[] = {
     {"answers that were forged", test_forged},
     {"holdover, unbounded, and back", test_holdover},
     {"the only server steps", test_server_steps},
+    {"orphans, a reference, and orphans again", test_orphan},
 };
 UNIT_MAIN("sync", cases)
