@@ -308,22 +308,26 @@ static void says_where_it_looked(void)
     struct stream_socket socket;
     CU_ASSERT_EQUAL_FATAL(stream_socket_open(path, &access, &socket), 0);
     struct stat status;
+    /* Unless this machine's own comes first. */
     if (stat("/run/chimed/chimed.sock", &status) != 0) {
         CU_ASSERT_TRUE(ask_open(&ask, NULL, error));
         CU_ASSERT_STRING_EQUAL(ask_path(&ask), path);
-        CU_ASSERT_PTR_NULL(ask_receive(&ask, 0, error));
-        CU_ASSERT_STRING_EQUAL(error, "");
-        CU_ASSERT_PTR_NULL(ask_receive(&ask, 20, error));
-        CU_ASSERT_PTR_NOT_NULL(strstr(error, "no answer within"));
-        int fd = stream_socket_accept(&socket, 4096);
-        CU_ASSERT_EQUAL(stream_socket_write(fd, "one\ntwo\nth", 10), 10);
-        CU_ASSERT_STRING_EQUAL(ask_receive(&ask, 1000, error), "one");
-        CU_ASSERT_STRING_EQUAL(ask_receive(&ask, 1000, error), "two");
-        close(fd);
-        CU_ASSERT_PTR_NULL(ask_receive(&ask, 1000, error));
-        CU_ASSERT_PTR_NOT_NULL(strstr(error, "closed the connection"));
         ask_close(&ask);
+        close(stream_socket_accept(&socket, 4096));
     }
+    CU_ASSERT_TRUE_FATAL(ask_open(&ask, path, error));
+    CU_ASSERT_PTR_NULL(ask_receive(&ask, 0, error));
+    CU_ASSERT_STRING_EQUAL(error, "");
+    CU_ASSERT_PTR_NULL(ask_receive(&ask, 20, error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "no answer within"));
+    int fd = stream_socket_accept(&socket, 4096);
+    CU_ASSERT_EQUAL(stream_socket_write(fd, "one\ntwo\nth", 10), 10);
+    CU_ASSERT_STRING_EQUAL(ask_receive(&ask, 1000, error), "one");
+    CU_ASSERT_STRING_EQUAL(ask_receive(&ask, 1000, error), "two");
+    close(fd);
+    CU_ASSERT_PTR_NULL(ask_receive(&ask, 1000, error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "closed the connection"));
+    ask_close(&ask);
     stream_socket_close(&socket);
     rmdir(folder);
 }
