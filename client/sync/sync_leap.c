@@ -41,7 +41,8 @@ static enum packet_leap announced(const struct sync *sync, struct wall utc)
 void sync_leap_look(struct sync *sync, struct mono now)
 {
     struct estimate estimate;
-    if (sync->leap != LEAP_NONE && sync_leap_is_near(sync, now)) {
+    /* During an inserted second the day is still the one that had it announced. */
+    if (sync_leap_is_near(sync, now)) {
         return;
     }
     sync->leap = LEAP_NONE;
@@ -51,8 +52,7 @@ void sync_leap_look(struct sync *sync, struct mono now)
     }
     struct wall midnight = leap_end_of_day(estimate.wall);
     enum packet_leap leap = announced(sync, estimate.wall);
-    bool is_over = sync->passed != LEAP_NONE && midnight.ns <= sync->passed_midnight.ns;
-    if (leap == LEAP_NONE || is_over) {
+    if (leap == LEAP_NONE) {
         return;
     }
     sync->leap = leap;

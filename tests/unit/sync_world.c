@@ -95,6 +95,7 @@ static void steer(struct sync_world *world, const struct action_steer *steer)
     world->clock_mono_ns = now.mono.ns;
     world->clock_wall_ns = now.wall.ns + steer->step_ns;
     world->clock_ppm = steer->frequency_ppm;
+    world->steer = *steer;
     world->steers++;
     world->steps += steer->step_ns != 0;
 }

@@ -72,6 +72,7 @@ struct sync_world {
     /* What was done. */
     unsigned leaps; /* of the kernel */
     unsigned steers, kernels, publishes, saves_rate, saves_time, steps, resolves, opens, closes;
+    struct action_steer steer;
     struct action_kernel kernel;
     struct action_save rate;
     struct action_reply reply;

@@ -35,6 +35,7 @@ static void test_one_server(void)
     struct source_options sources[1];
     sync_world_init(&world, 1);
     struct sync_options options = options_of(1, sources);
+    world.servers[0].root_dispersion_ns = 3 * NS_PER_MS;
     CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 50 * NS_PER_MS));
     CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_STARTING);
     CU_ASSERT_EQUAL(sync_claim(world.sync)->stratum, 16);
@@ -55,9 +56,14 @@ static void test_one_server(void)
     status = sync_world_status(&world);
     CU_ASSERT_DOUBLE_EQUAL(status.rate_ppm, -20, 1);
     CU_ASSERT_DOUBLE_EQUAL(status.frequency_ppm, -20, 2);
-    /* Half the delay, root dispersion, growth: little more than 1 ms. */
-    CU_ASSERT_TRUE(status.interval.latest_ns - status.interval.earliest_ns < 4 * NS_PER_MS);
+    /* Half the delay, root dispersion, growth: little more than 4 ms. */
+    CU_ASSERT_TRUE(status.interval.latest_ns - status.interval.earliest_ns < 9 * NS_PER_MS);
     CU_ASSERT_TRUE(world.checks > 50);
+    /* What is claimed is no less than what is known. */
+    int64_t claimed_ns =
+        claim->root_delay_ns / 2 + sync_state_dispersion_ns(claim, sync_world_now(&world).mono);
+    CU_ASSERT_TRUE(2 * claimed_ns >= status.interval.latest_ns - status.interval.earliest_ns);
+    CU_ASSERT_TRUE(claimed_ns < 5 * NS_PER_MS);
     /* A shadow clock: the system's is not touched. */
     CU_ASSERT_EQUAL(world.steers, 0);
     CU_ASSERT_EQUAL(world.kernels, 0);
@@ -155,6 +161,27 @@ static void test_subtle_liars(void)
         CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
         sync_world_end(&world);
     }
+}
+
+/* Two liars and one honest source answer first, and agree on what is false: the others are waited
+ * for. */
+static void test_early_liars(void)
+{
+    struct source_options sources[5];
+    sync_world_init(&world, 11);
+    struct sync_options options = options_of(5, sources);
+    world.servers[0].lie_ns = 1500 * NS_PER_US;
+    world.servers[1].lie_ns = 1500 * NS_PER_US;
+    world.servers[3].is_silent = true;
+    world.servers[4].is_silent = true;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    sync_world_run(&world, 4 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_STARTING);
+    world.servers[3].is_silent = false;
+    world.servers[4].is_silent = false;
+    sync_world_run(&world, 300 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
+    sync_world_end(&world);
 }
 
 static void test_silent(void)
@@ -311,6 +338,7 @@ static const struct unit_case cases[] = {
     {"one of four lies", test_liar},
     {"no source outvotes the others", test_cap},
     {"two of five lie a little", test_subtle_liars},
+    {"liars that answer first", test_early_liars},
     {"one of four is silent", test_silent},
     {"three of five are silent: no quorum", test_no_quorum},
     {"answers that were forged", test_forged},

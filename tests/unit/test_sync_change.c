@@ -414,6 +414,18 @@ static void test_saved_rate(void)
         CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < NS_PER_MS);
     }
     sync_world_end(&world);
+
+    /* The kernel is told the same from the first answer on. */
+    options = one_server(&source, 18);
+    options.has_rate = true;
+    options.rate_ppm = -20;
+    options.rate_sd_ppm = 0.1;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    while (world.steers == 0) {
+        sync_world_run(&world, 10 * NS_PER_MS);
+    }
+    CU_ASSERT_DOUBLE_EQUAL(world.steer.rate_ppm, -20, 1e-9);
+    sync_world_end(&world);
 }
 
 static const struct unit_case cases[] = {
