@@ -248,4 +248,9 @@ void polling_hurry(struct polling *polling, unsigned count, struct mono now)
     }
     polling->burst = (struct polling_burst){.wanted = count, .left = count, .patience = count};
     polling->deadline = now;
+    /* Not right behind a request: the server would count both. */
+    int64_t least_ns = polling->asked.ns + burst_interval_ns(polling);
+    if (polling->asked.ns != 0 && least_ns > now.ns) {
+        polling->deadline.ns = least_ns;
+    }
 }

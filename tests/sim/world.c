@@ -104,7 +104,8 @@ static void sample_chimed(struct world *world, struct world_node *node, struct m
 static bool sample_node(struct world *world, struct world_node *node)
 {
     struct mono now = oscillator_read(&node->oscillator, world->truth_ns);
-    if (world_core_is_asleep(node)) {
+    /* About a leap second a clock that is right but for a microsecond may be off by a second. */
+    if (world_core_is_asleep(node) || world_core_is_leaping(world)) {
         series_add(&node->series, NAN);
         return false;
     }

@@ -35,14 +35,14 @@ static void allow_bursts(struct world_node *node)
 void world_check_disrupted(struct world_node *node)
 {
     allow_bursts(node);
-    node->host->start_good = node->host->good;
+    node->host->updates = 0;
 }
 
 void world_check_command(struct world_node *node, enum command_kind kind)
 {
     allow_bursts(node);
     if (kind == COMMAND_ACCEPT || kind == COMMAND_STEP) {
-        node->host->start_good = node->host->good;
+        node->host->updates = 0;
     }
 }
 
@@ -97,6 +97,7 @@ void world_check_measured(struct world *world, struct world_node *node,
         return;
     }
     node->host->good++;
+    node->host->is_fresh = true;
     if (association != NULL) {
         if (association->unanswered >= REACH_LOST) {
             association->quick += QUICK_START;
@@ -131,10 +132,8 @@ void world_check_measured(struct world *world, struct world_node *node,
 void world_check_step(struct world *world, struct world_node *node, int64_t step_ns)
 {
     struct checker_place place = world_core_place(world, node);
-    /* Until a majority has answered there is nothing to go by. */
-    uint64_t start = node->options->chimed.sync.discipline.step_updates + node->way_count;
     checker_step(&world->checker, &place, step_ns,
-                 node->host->good <= node->host->start_good + start);
+                 node->host->updates <= node->options->chimed.sync.discipline.step_updates);
 }
 
 /* A server whose clock stands still counts its timestamps up, away from that clock. */
@@ -312,7 +311,8 @@ void world_check_claims(struct world *world, struct world_node *node, struct rea
                        is_served ? served_ns : clock_ns, bound_ns);
         }
     }
-    if (host->has_kernel && host->kernel.is_synchronised) {
+    bool is_common = node->options->chimed.sync.bound.drift_start_ppm <= KERNEL_GROWTH_PPM;
+    if (is_common && host->has_kernel && host->kernel.is_synchronised) {
         double limit_ns = (double)host->kernel.error_max_ns +
                           KERNEL_GROWTH_PPM * 1e-6 * (double)(now.mono.ns - host->kernel_at.ns) +
                           ROUNDING_NS;

@@ -235,6 +235,7 @@ static void perform_steer(struct world *world, struct world_node *node,
         checker_fail(&world->checker, &place, "steers the system clock, though it must not");
         return;
     }
+    node->host->updates += node->host->is_fresh;
     if (steer->step_ns != 0) {
         world_check_step(world, node, steer->step_ns);
         system_clock_step(&node->clock, now, steer->step_ns);
@@ -319,6 +320,7 @@ void world_host_handle(struct world *world, struct world_node *node, const struc
 {
     struct actions actions;
     actions.count = 0;
+    node->host->is_fresh = false;
     bool is_datagram = event->kind == EVENT_DATAGRAM;
     if ((is_datagram && event->datagram.association == 0 &&
          !node_wants(node->node, &event->datagram)) ||

@@ -30,7 +30,8 @@ struct world_host {
     bool is_leap_planned;
 
     /* For the checks. */
-    uint64_t start_good; /* good, when the clock was last to be set anew: steps are allowed then */
+    bool is_fresh;    /* the event at hand brought a sample */
+    uint64_t updates; /* of the clock by samples, since it was last to be set anew */
     bool has_earliest;
     int64_t earliest_ns;
     uint32_t epoch;
