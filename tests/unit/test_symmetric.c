@@ -226,6 +226,13 @@ static void test_replays(void)
     }
     CU_ASSERT(good(&world, 0) >= before + 19);
     assert_agree(&world, 1e6);
+    /* Where the peer's next packet is lost, its last one is returned, not the replay. */
+    struct packet newest = last_packet(&world, 1);
+    peer_world_stop(&world, 1);
+    peer_world_run(&world, 140 * NS_PER_S);
+    (void)peer_world_take(&world, 0, old, size);
+    peer_world_run(&world, 70 * NS_PER_S);
+    CU_ASSERT_EQUAL(last_packet(&world, 0).origin.bits, newest.transmit.bits);
     peer_world_clear(&world);
 }
 
@@ -303,6 +310,21 @@ static void test_polls_meet(void)
     peer_world_run(&world, 20000 * NS_PER_S);
     CU_ASSERT(source_poll_log2(world.nodes[0].source) <= 6);
     CU_ASSERT_EQUAL(source_poll_log2(world.nodes[1].source), 6);
+    assert_agree(&world, 1e6);
+    peer_world_clear(&world);
+
+    /* A peer that polls more often than we may: an exchange for each packet of ours, no more. */
+    peer_world_init(&world);
+    world.nodes[1].options.poll_min = 4;
+    world.nodes[1].options.poll_max = 4;
+    world.nodes[1].options.is_iburst = false;
+    world.nodes[0].options.is_iburst = false;
+    peer_world_start(&world, 0);
+    peer_world_start(&world, 1);
+    peer_world_run(&world, 20000 * NS_PER_S);
+    CU_ASSERT(world.nodes[1].sent > 3 * world.nodes[0].sent);
+    CU_ASSERT(good(&world, 0) <= world.nodes[0].sent);
+    CU_ASSERT(good(&world, 0) >= world.nodes[0].sent - 10);
     assert_agree(&world, 1e6);
     peer_world_clear(&world);
 
