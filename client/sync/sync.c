@@ -159,14 +159,15 @@ static void learn_address(struct sync *sync, struct sync_entry *entry,
         return;
     }
     /* The digest of an IPv6 address is not computed anew for every datagram. */
-    if (entry->local_refid != 0) {
+    if (address_is_same_host(&entry->local, address)) {
         return;
     }
-    entry->local_refid = sync_refid_of(address);
+    entry->local = *address;
+    uint32_t refid = sync_refid_of(address);
     /* Everything on this machine has the loopback address: it names no clock. */
-    if (!address_is_loopback(address) && !sync_is_own_refid(sync, entry->local_refid) &&
+    if (!address_is_loopback(address) && !sync_is_own_refid(sync, refid) &&
         sync->own_count < SYNC_OWN_MAX) {
-        sync->own_refids[sync->own_count++] = entry->local_refid;
+        sync->own_refids[sync->own_count++] = refid;
     }
 }
 
@@ -277,7 +278,9 @@ static void take_disruption(struct sync *sync, const struct event *event, struct
             entry->hold_until.ns = 0;
         }
     }
+    sync_clock_disturb(sync, by_ns, false, event->now);
     if (sync->table.count == 0) {
+        sync_claim_publish(sync, event->now, out);
         return;
     }
     span_void(&sync->span);
@@ -288,7 +291,6 @@ static void take_disruption(struct sync *sync, const struct event *event, struct
              "again",
              by);
     sync_end_epoch(sync, reason, out);
-    sync_clock_disturb(sync, by_ns, false, event->now);
     (void)sync_judge(sync, NULL, event->now, out);
     sync_clock_steer(sync, false, event->now, out);
     sync_claim_find_condition(sync, event->now, out);

@@ -44,7 +44,7 @@ struct sync_entry {
     bool is_spread;
     struct mono bad_since; /* SYNC_NEVER: it is not */
     bool is_duplicate;     /* another one has its address */
-    uint32_t local_refid;  /* our address towards it; 0: unknown */
+    struct address local;  /* ours towards it, as last seen */
 
     /* As last judged. */
     enum source_state state;

@@ -3,6 +3,7 @@
 #include "ntpwire/packet.h"
 #include "tests/unit/sync_world.h"
 #include "tests/unit/unit.h"
+#include <stdio.h>
 #include <string.h>
 
 static struct sync_world world;
@@ -428,6 +429,55 @@ static void test_saved_rate(void)
     sync_world_end(&world);
 }
 
+/* More to do at once than one event's actions have room for. */
+static void test_many(void)
+{
+    static struct source_options sources[SYNC_SOURCES_MAX];
+    static struct actions out;
+    char error[SYNC_ERROR_MAX], host[32];
+    sync_world_init(&world, 19);
+    for (size_t i = 0; i < SYNC_SOURCES_MAX; i++) {
+        snprintf(host, sizeof(host), i % 2 == 0 ? "192.0.2.%zu" : "host%zu.example", i + 1);
+        sources[i] = sync_world_source(host, host);
+    }
+    struct sync_options options = options_of(sources, SYNC_SOURCES_MAX);
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    sync_world_run(&world, 40 * NS_PER_S);
+    CU_ASSERT_EQUAL(world.opens, SYNC_SOURCES_MAX / 2);
+    CU_ASSERT_EQUAL(sync_world_status(&world).unresolved, SYNC_SOURCES_MAX / 2);
+    options.source_count = 0;
+    CU_ASSERT_TRUE_FATAL(sync_configure(world.sync, &options, sync_world_now(&world), &out, error));
+    sync_world_run(&world, NS_PER_S);
+    CU_ASSERT_EQUAL(world.closes, SYNC_SOURCES_MAX / 2);
+    sources[0].kind = SOURCE_POOL;
+    sources[0].pool_size = SYNC_SOURCES_MAX + 1;
+    options.source_count = 1;
+    out.count = 0;
+    CU_ASSERT_FALSE(sync_configure(world.sync, &options, sync_world_now(&world), &out, error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "at most 64"));
+    sync_world_end(&world);
+}
+
+/* A shadow clock without sources sleeps no longer than the machine. */
+static void test_local_suspend(void)
+{
+    sync_world_init(&world, 20);
+    struct sync_options options = options_of(NULL, 0);
+    options.is_shadow = true;
+    options.local_stratum = 10;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    sync_world_run(&world, 100 * NS_PER_S);
+    world.truth_ns += 3600 * NS_PER_S;
+    world.slept_ns += 3600 * NS_PER_S;
+    struct event event = {.now = sync_world_now(&world), .kind = EVENT_DISRUPTED};
+    event.disruption.by_ns = 3600 * NS_PER_S;
+    sync_world_handle(&world, &event);
+    CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < 10 * NS_PER_MS);
+    int64_t served_ns = sync_state_utc(&world.state, sync_world_now(&world)).ns;
+    CU_ASSERT_TRUE(llabs(served_ns - sync_world_utc(&world)) < 10 * NS_PER_MS);
+    sync_world_end(&world);
+}
+
 static const struct unit_case cases[] = {
     {"the machine slept", test_suspend},
     {"somebody set the clock", test_clock_set},
@@ -443,5 +493,7 @@ static const struct unit_case cases[] = {
     {"prefer, noselect, trust", test_roles},
     {"require, min-sources, max-distance", test_limits},
     {"the rate from last time", test_saved_rate},
+    {"more sources than actions", test_many},
+    {"asleep without a source", test_local_suspend},
 };
 UNIT_MAIN("sync_change", cases)
