@@ -143,7 +143,13 @@ static bool follow_claim(const struct sync *sync, const struct estimate *estimat
     if (state->stratum > PACKET_STRATUM_MAX) {
         return false;
     }
-    int64_t rest_ns = bound_ns + left_ns + 1 - state->root_delay_ns / 2;
+    int64_t distance_ns = bound_ns + left_ns + 1;
+    /* The interval comes of the best of many answers, the delay of the last one: where that is
+     * longer than what the interval leaves, it says nothing. */
+    if (state->root_delay_ns / 2 > distance_ns) {
+        state->root_delay_ns = 2 * distance_ns;
+    }
+    int64_t rest_ns = distance_ns - state->root_delay_ns / 2;
     state->root_dispersion_ns = larger(rest_ns, timestamp_log2_to_ns(sync->options.precision));
     state->dispersion_ppm =
         sync->is_followed ? 15.0 : span_growth_ppm(&sync->span, now.mono, STRETCH_NS);
