@@ -31,12 +31,6 @@ void polling_init(struct polling *polling, const struct polling_options *options
                                 .floor = options->poll_min};
 }
 
-static int8_t lowest(const struct polling *polling)
-{
-    int8_t least = polling->options.poll_min;
-    return least > polling->floor ? least : polling->floor;
-}
-
 /* A source that asked for fewer requests gets no bursts. */
 static bool may_burst(const struct polling *polling)
 {
@@ -139,8 +133,7 @@ void polling_asked(struct polling *polling, struct mono now)
 
 void polling_follow(struct polling *polling, int8_t poll, struct mono now)
 {
-    int8_t least = lowest(polling);
-    int8_t wanted = poll > least ? poll : least;
+    int8_t wanted = poll > polling->floor ? poll : polling->floor;
     if (wanted < polling->poll) {
         polling->poll = wanted;
         schedule(polling, now);
@@ -157,7 +150,7 @@ void polling_answered(struct polling *polling, struct mono now)
         polling->burst.wanted--;
     }
     if (was_unreachable && !was_bursting && !polling_is_bursting(polling)) {
-        polling->poll = lowest(polling);
+        polling->poll = polling->floor;
         if (polling->options.is_iburst && may_burst(polling)) {
             polling->burst = burst_make(BURST_REQUESTS_MAX);
             polling->burst.wanted--;
@@ -179,7 +172,7 @@ void polling_taken(struct polling *polling, struct mono now)
 
 static void go_fast(struct polling *polling)
 {
-    polling->poll = lowest(polling);
+    polling->poll = polling->floor;
     polling->longer = 0;
     polling->shorter = 0;
 }
@@ -223,7 +216,7 @@ void polling_weigh(struct polling *polling, double sd_now, double sd_next, doubl
         }
     } else if (polling->shorter >= SHORTER_COUNT) {
         polling->shorter = 0;
-        if (polling->poll > lowest(polling)) {
+        if (polling->poll > polling->floor) {
             polling->poll--;
         }
     }

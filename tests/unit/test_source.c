@@ -347,7 +347,7 @@ static void test_step_within_the_interval(void)
     }
     CU_ASSERT_EQUAL(world.news[SOURCE_STEPPED], 1);
     for (unsigned i = 0; i < 100; i++) {
-        source_world_run(&world, 10 * NS_PER_S);
+        source_world_run(&world, i * NS_PER_S);
         struct interval interval;
         CU_ASSERT_TRUE_FATAL(source_interval(world.source, world.now.mono, &interval));
         CU_ASSERT_TRUE(interval_contains(interval, world.now.wall.ns + (int64_t)world.offset_ns));
