@@ -53,15 +53,18 @@ static void next(struct line *line)
     line->has_field = true;
 }
 
-static int64_t floor_divide(int64_t value, int64_t by)
+/* Whole seconds before the instant, and the nanoseconds since them. */
+static int64_t split(struct wall instant, int64_t *fraction)
 {
-    return value / by - (value % by < 0);
+    int64_t rest = instant.ns % NS_PER_S;
+    *fraction = rest < 0 ? rest + NS_PER_S : rest;
+    return instant.ns / NS_PER_S - (rest < 0);
 }
 
 static void put_instant(struct line *line, struct wall instant)
 {
-    int64_t seconds = floor_divide(instant.ns, NS_PER_S);
-    int64_t fraction = instant.ns - seconds * NS_PER_S;
+    int64_t fraction;
+    int64_t seconds = split(instant, &fraction);
     next(line);
     if (seconds < 0 && fraction != 0) {
         /* -0.25 s is 0.75 s after -1. */
@@ -74,8 +77,8 @@ static void put_instant(struct line *line, struct wall instant)
 
 static void put_date(struct line *line, struct wall instant)
 {
-    int64_t seconds = floor_divide(instant.ns, NS_PER_S);
-    int64_t fraction = instant.ns - seconds * NS_PER_S;
+    int64_t fraction;
+    int64_t seconds = split(instant, &fraction);
     time_t whole = (time_t)seconds;
     struct tm fields = {0};
     char date[64] = "";
@@ -127,7 +130,9 @@ static size_t end(struct line *line)
 static struct wall later(struct wall instant, double by_ns)
 {
     bool is_sane = fabs(by_ns) < 4e18;
-    return (struct wall){instant.ns + (is_sane ? llround(by_ns) : 0)};
+    int64_t sum;
+    bool overflows = __builtin_add_overflow(instant.ns, is_sane ? llround(by_ns) : 0, &sum);
+    return (struct wall){overflows ? instant.ns : sum};
 }
 
 static void put_estimate(struct line *line, const struct status *status)

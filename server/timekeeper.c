@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define MODE_MAX 16
+/* Less is nothing that a missing real-time clock explains. */
+#define RESTORE_NS_MIN NS_PER_S
 
 struct timekeeper {
     uv_loop_t *loop;
@@ -165,7 +167,7 @@ static void restore_time(struct timekeeper *timekeeper)
     struct wall now = clock_read(timekeeper->clock).wall;
     enum steering_mode mode = timekeeper->steering.mode;
     if (mode == STEERING_NONE || !state_files_read_time(&timekeeper->files, now, &time) ||
-        time.ns <= now.ns) {
+        time.ns - now.ns < RESTORE_NS_MIN) {
         return;
     }
     int64_t behind_ns = time.ns - now.ns;
