@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* source.h - one upstream: when to ask it, what of its answers to believe, and what follows for its
  * time. An association in RFC 5905's sense: a client's with a server (mode 3 to 4), a symmetric one
- * with a peer (1 to 1 or 2), a broadcast client's (5), or a broadcast server's.
+ * with a peer (1 to 1, or 2 if it only answers), a broadcast client's (5), or a broadcast server's.
  *
  * It judges its source by itself only; what several of them say together is sync.h's. Nothing that
  * is not authentic changes an association that has a key; nothing that does not return our origin
@@ -93,8 +93,8 @@ enum source_news source_poll(struct source *source, const struct sync_state *cla
 /* Whether a datagram that came to the server's sockets belongs to this source: a peer's in mode 1
  * or 2, a broadcast server's in mode 5. */
 bool source_wants(const struct source *source, const struct datagram *datagram);
-/* A datagram for it. Appends an ACTION_MEASURED for what was judged, and at most one ACTION_SEND (a
- * passive peer answers at once). */
+/* A datagram for it. Appends an ACTION_MEASURED if it was the source's, or is the first since the
+ * last request that was refused. */
 enum source_news source_receive(struct source *source, const struct datagram *datagram,
                                 const struct sync_state *claim, struct reading now,
                                 struct actions *out);

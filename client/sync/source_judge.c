@@ -96,6 +96,9 @@ static enum source_news refuse(struct source *source, struct source_answer *answ
     if (answer->is_heard || !source->has_complained) {
         char sentence[EXCHANGE_TEXT_MAX];
         exchange_explain(answer->verdict, &answer->reply, sentence);
+        if (answer->verdict == EXCHANGE_KISS && answer->reply.packet.refid == KISS_RATE) {
+            answer->why = "it asks for fewer requests (kiss code RATE): its poll gets longer";
+        }
         snprintf(source->complaint, sizeof(source->complaint), "%s",
                  answer->why != NULL ? answer->why : sentence);
         struct measurement *measured = measure(source, answer, out);

@@ -43,6 +43,7 @@ static void test_kiss_rate(void)
     CU_ASSERT_EQUAL(source_poll_log2(world.source), 9);
     CU_ASSERT_STRING_EQUAL(world.measured.verdict, "kiss code");
     CU_ASSERT_PTR_NOT_NULL(strstr(world.measured.reason, "RATE"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(world.measured.reason, "poll"));
     /* The burst is over, and the interval never again shorter. */
     CU_ASSERT(source_deadline(world.source).ns >= world.asked[0].ns + 512 * NS_PER_S);
     source_world_run(&world, 20000 * NS_PER_S);
