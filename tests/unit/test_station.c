@@ -2,7 +2,6 @@
 /* What associations share with the server: station, handover and sharing, over real sockets. */
 #include "server/sharing.h"
 #include "tests/unit/upstream_world.h"
-#include <unistd.h>
 
 #define PEER 7
 
@@ -134,6 +133,47 @@ static void what_waits_for_a_closed_one_is_dropped(void)
     udp_close(&answered);
 }
 
+/* Every worker's socket hears a broadcast: it is told once. */
+static void broadcasts_are_told_once(void)
+{
+    open_world(true);
+    char error[KEYRING_ERROR_MAX];
+    struct server_options options = {
+        .access = world.access, .keyring = &world.keyring, .clients_max = 64};
+    struct udp_options wildcard = {.local = {.family = ADDRESS_IPV4}, .in_group = true};
+    struct station *stations[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct udp udp;
+        CU_ASSERT_EQUAL_FATAL(udp_open(&wildcard, &udp), 0);
+        wildcard.local.port = udp.local.port;
+        stations[i] = station_create(&options, &udp, 1, world.clock, &world.loop, error);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(stations[i]);
+        CU_ASSERT_EQUAL(station_start(stations[i]), 0);
+    }
+    struct udp sender = open_socket("127.0.0.2");
+    struct sharing *sharing = sharing_create(&world.loop, stations, 2, take, &world);
+    struct action_open open = {
+        .association = PEER, .is_shared = true, .is_broadcast = true, .remote = sender.local};
+    char reason[SHARING_ERROR_MAX];
+    CU_ASSERT_TRUE(sharing_open(sharing, &open, reason));
+
+    struct address everybody;
+    CU_ASSERT_FATAL(address_parse("127.255.255.255", wildcard.local.port, &everybody));
+    CU_ASSERT_EQUAL(udp_allow_broadcast(&sender), 0);
+    for (uint8_t i = 1; i <= 5; i++) {
+        send_packet(&sender, &everybody, MODE_BROADCAST, i);
+    }
+    CU_ASSERT_TRUE(run_until(EVENT_DATAGRAM, 5));
+    run_a_little();
+    CU_ASSERT_EQUAL(world.count, 5);
+    CU_ASSERT_TRUE(world.told[0].event.datagram.to_group);
+    sharing_destroy(sharing);
+    station_destroy(stations[0]);
+    station_destroy(stations[1]);
+    close_world();
+    udp_close(&sender);
+}
+
 /* From the server's port, and its stamp comes back. */
 static void check_sending(bool in_loop)
 {
@@ -209,6 +249,7 @@ static const struct unit_case cases[] = {
     {"others are answered as ever", others_are_answered_as_ever},
     {"what does not fit is dropped", what_does_not_fit_is_dropped},
     {"what waits for a closed one is dropped", what_waits_for_a_closed_one_is_dropped},
+    {"broadcasts are told once", broadcasts_are_told_once},
     {"stamps come back by a thread", stamps_come_back_by_a_thread},
     {"stamps come back in the loop", stamps_come_back_in_the_loop},
     {"missing families are explained", missing_families_are_explained},
