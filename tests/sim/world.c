@@ -196,6 +196,11 @@ void world_run(struct world *world, int64_t until_ns)
         uint64_t which = item.value & ((UINT64_C(1) << HAPPENING_SHIFT) - 1);
         happen(world, (enum happening)(item.value >> HAPPENING_SHIFT), which);
     }
+    for (size_t i = 0; i < world->nodes.count && until_ns == world->scenario->duration_ns; i++) {
+        if (world->nodes.items[i].host != NULL) {
+            world_host_tell(world, &world->nodes.items[i]);
+        }
+    }
 }
 
 /* The scenario's faults with the numbers of the nodes; its names were checked. */

@@ -254,6 +254,22 @@ static void tell(struct world *world, const struct world_node *node, const char 
     }
 }
 
+void world_host_tell(struct world *world, struct world_node *node)
+{
+    char text[ACTION_TEXT_MAX];
+    struct status status;
+    sync_status(node_sync(node->node), world_core_read(world, node, 0), &status);
+    snprintf(text, sizeof(text),
+             "in the end %.9f s off, %s, stratum %u, reference %08x, selected %s, left %.0f ns, "
+             "rate %.3f ppm. "
+             "%.200s",
+             (double)(status.now.wall.ns - world_core_utc_ns(world)) / 1e9,
+             sync_condition_name(status.condition), (unsigned)status.state.stratum,
+             (unsigned)status.state.refid, status.selected[0] != '\0' ? status.selected : "none",
+             status.offset_ns, status.frequency_ppm, status.reason);
+    tell(world, node, text);
+}
+
 static void tell_measured(struct world *world, const struct world_node *node,
                           const struct measurement *measured)
 {

@@ -49,6 +49,8 @@ bool world_host_takes(const struct world *world, struct world_node *node,
                       struct datagram *datagram);
 /* Lets node or server handle an event, and performs what they want. */
 void world_host_handle(struct world *world, struct world_node *node, const struct event *event);
+/* Tells the listener how the node is. */
+void world_host_tell(struct world *world, struct world_node *node);
 /* What world_host planned happens. */
 void world_host_happen(struct world *world, enum happening kind, uint64_t which);
 #endif
