@@ -31,7 +31,7 @@ run() {
                 us("half_width_ns"), us("claim_ns"), held("containment_percent"), held("claim_held_percent"),
                 given["notice_s"] == "null" ? "never" : sprintf("%.1f", given["notice_s"]), given["violations"],
                 code == 0 ? "kept" : "BROKEN"
-            if (given["node_kib"] > 0) {
+            if (given["node_kib"] + 0 > 0) {
                 printf "%-22s %.0f virtual s per real s, %.1f KiB of memory per node\n", "", given["virtual_s_per_s"],
                     given["node_kib"]
             }

@@ -27,6 +27,8 @@ const struct figure_info figure_infos[FIGURES] = {
     [FIGURE_CLAIM_HELD] = {"claim-held", "claim_held_percent", "error in the root distance",
                            UNIT_PERCENT},
     [FIGURE_CLAIM] = {"claim", "claim_ns", "root distance", UNIT_NS},
+    [FIGURE_SOURCE] = {"source-distance", "source_distance_ns", "NTP distance, best source",
+                       UNIT_NS},
     [FIGURE_NOTICE] = {"notice", "notice_s", "time to notice a miss", UNIT_S},
     [FIGURE_SPREAD] = {"spread", "spread_ns", "RMS spread of the peers", UNIT_NS},
     [FIGURE_SYNCHRONISED] = {"synchronised", "synchronised_percent", "synchronised", UNIT_PERCENT},

@@ -24,6 +24,7 @@ enum figure {
     FIGURE_HALF_WIDTH,  /* of the interval, mean */
     FIGURE_CLAIM_HELD,  /* of the moments with a root distance, those in which it holds the error */
     FIGURE_CLAIM,       /* the root distance that answers tell, mean */
+    FIGURE_SOURCE,      /* NTP root distance of the best single source that is honest, mean */
     FIGURE_NOTICE,      /* the longest time until an interval that missed the truth was doubted */
     FIGURE_SPREAD,      /* of peers: the greatest of their clocks - the least, RMS */
     FIGURE_SYNCHRONISED,     /* of the moments, those in which the sources agree */

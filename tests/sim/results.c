@@ -259,6 +259,7 @@ void results_json(const struct results *results, double speed, struct text *text
     json_put_string(&json, "scenario", results->name);
     json_hash(&json, results_hash(results));
     json_put_number(&json, "virtual_s_per_s", speed);
+    json_put_number(&json, "node_kib", results->node_kib > 0 ? results->node_kib : NAN);
     json_open_object(&json, "summary");
     json_figures(&json, &summary);
     json_close_object(&json);

@@ -98,6 +98,7 @@ static void sample_chimed(struct world *world, struct world_node *node, struct m
                             (double)(status.interval.latest_ns - status.interval.earliest_ns) / 2);
     }
     world_check_claims(world, node, reading, &status);
+    world_check_distances(world, node, now);
 }
 
 /* The error of one node, now. False if there is none. */
@@ -310,6 +311,8 @@ static size_t add_figures(const struct world *world, struct series *series, stru
         } else if (node->host != NULL) {
             figures->values[FIGURE_PACKETS] += (double)node->host->asked;
             figures->values[FIGURE_EXCHANGES] += (double)node->host->good;
+            figures->values[FIGURE_SOURCE] =
+                fmin(figures->values[FIGURE_SOURCE], world_check_best_ns(world, node));
             figures->values[FIGURE_NOTICE] =
                 fmax(figures->values[FIGURE_NOTICE], notice_s(node->host));
         } else {
@@ -327,6 +330,7 @@ bool world_figures(const struct world *world, struct figures *figures)
         return false;
     }
     *figures = (struct figures){.seed = world->seed, .hash = world->hash};
+    figures->values[FIGURE_SOURCE] = NAN;
     size_t count = add_figures(world, series, figures);
     bool ok = figures_compute(series, count, world->scenario->sample_ns, figures);
     free(series);

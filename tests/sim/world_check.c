@@ -13,6 +13,8 @@
 #define QUICK_START 8
 #define QUICK_DOUBT 8
 #define REACH_LOST 8
+/* By which NTP lets a root distance grow (RFC 5905). */
+#define PHI 15e-6
 /* What rounding costs. */
 #define ROUNDING_NS 2
 /* By which the kernel itself lets its error_max grow; a worse oscillator, if one is configured, it
@@ -103,6 +105,9 @@ void world_check_measured(struct world *world, struct world_node *node,
             association->quick += QUICK_START;
         }
         association->unanswered = 0;
+        association->has_distance = true;
+        association->distance_ns = measured->root_distance_ns;
+        association->distance_at = now.mono;
         if (strcmp(measured->verdict, "good") != 0) {
             association->quick += QUICK_DOUBT;
         }
@@ -127,6 +132,36 @@ void world_check_measured(struct world *world, struct world_node *node,
              error_ns, measured->root_distance_ns);
     struct checker_place place = world_core_place(world, node);
     checker_fail(&world->checker, &place, text);
+}
+
+void world_check_distances(struct world *world, struct world_node *node, struct mono now)
+{
+    if (world->truth_ns < world->scenario->settle_ns) {
+        return;
+    }
+    for (size_t i = 0; i < SYNC_SOURCES_MAX; i++) {
+        struct world_association *association = &node->host->associations[i];
+        if (association->number != 0 && association->has_distance) {
+            double age_ns = (double)(now.ns - association->distance_at.ns);
+            association->distance_sum_ns += (double)association->distance_ns + PHI * age_ns;
+            association->distance_count++;
+        }
+    }
+}
+
+double world_check_best_ns(const struct world *world, const struct world_node *node)
+{
+    double best_ns = NAN;
+    for (size_t i = 0; i < SYNC_SOURCES_MAX; i++) {
+        const struct world_association *association = &node->host->associations[i];
+        const struct world_node *other = world_nodes_find(&world->nodes, &association->remote);
+        if (association->number != 0 && association->distance_count > 0 && other != NULL &&
+            world_core_is_honest(world, other)) {
+            best_ns =
+                fmin(best_ns, association->distance_sum_ns / (double)association->distance_count);
+        }
+    }
+    return best_ns;
 }
 
 void world_check_step(struct world *world, struct world_node *node, int64_t step_ns)

@@ -24,6 +24,10 @@ void world_check_answers(struct world *world, const struct world_node *node,
 /* After each event: the interval holds the truth, and its start never goes back; whoever steers
  * looks again in time. */
 void world_check_event(struct world *world, struct world_node *node, struct mono now);
+/* At each sample that counts: the NTP root distances of the sources. */
+void world_check_distances(struct world *world, struct world_node *node, struct mono now);
+/* Of its honest sources the one with the least mean; not a number if there is none. */
+double world_check_best_ns(const struct world *world, const struct world_node *node);
 /* At each sample: what is claimed of the served time, and what the kernel says of its clock. */
 void world_check_claims(struct world *world, struct world_node *node, struct reading now,
                         const struct status *status);

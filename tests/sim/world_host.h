@@ -14,6 +14,12 @@ struct world_association {
     struct mono asked_at;
     unsigned quick;      /* how many requests may still come sooner than the poll interval */
     unsigned unanswered; /* requests since the last good answer */
+    /* NTP's root distance of its source, and the mean of it. */
+    bool has_distance;
+    int64_t distance_ns;
+    struct mono distance_at;
+    double distance_sum_ns;
+    size_t distance_count;
 };
 
 struct world_host {
