@@ -114,7 +114,7 @@ void source_shift(struct source *source, int64_t by_ns);
  * together with the source's own samples. */
 int8_t source_poll_log2(const struct source *source);
 
-/* As filter_estimate(), with the configured offset. */
+/* As filter_estimate(), with the configured offset; none of a clock that does not run. */
 bool source_estimate(const struct source *source, struct mono now,
                      struct estimate *estimate) MUST_CHECK;
 /* As bound_interval(): what the source vouches for, of its time at now. */
@@ -127,8 +127,9 @@ uint32_t source_contradictions(const struct source *source);
 /* The last good sample; NULL without one. */
 const struct sample *source_sample(const struct source *source);
 uint8_t source_reach(const struct source *source);
-/* Its own reasons not to be selected: OFFLINE to WAITING, UNSYNCHRONISED, NOSELECT; else
- * SOURCE_COMBINED, and the verdict is the caller's. reason becomes a sentence. */
+/* Its own reasons not to be selected: OFFLINE to WAITING, UNSYNCHRONISED, NOSELECT, FALSETICKER
+ * (its clock does not run); else SOURCE_COMBINED, and the verdict is the caller's. reason becomes a
+ * sentence. */
 enum source_state source_state_own(const struct source *source, struct mono now,
                                    char reason[STATUS_TEXT_MAX]);
 /* All but state, reason and weight; our clock reads now and is steered at clock_rate_ppm. */

@@ -7,6 +7,9 @@
 
 /* RFC 5905: PHI. The root distance grows so much while nothing is heard. */
 #define AGING_PPM 15.0
+/* As far as a kernel can steer a clock. One that stands still, or runs backwards, would take ours
+ * along. */
+#define RATE_MAX_PPM 1e5
 
 int8_t source_poll_log2(const struct source *source)
 {
@@ -32,11 +35,20 @@ uint32_t source_contradictions(const struct source *source)
     return source->bound.contradictions;
 }
 
+/* Does the source's clock run like one? */
+static bool is_running(const struct estimate *estimate)
+{
+    return fabs(estimate->rate_ppm) <= RATE_MAX_PPM;
+}
+
 bool source_estimate(const struct source *source, struct mono now, struct estimate *estimate)
 {
-    if (source->filter == NULL || !filter_estimate(source->filter, now, estimate)) {
+    struct estimate found;
+    if (source->filter == NULL || !filter_estimate(source->filter, now, &found) ||
+        !is_running(&found)) {
         return false;
     }
+    *estimate = found;
     estimate->wall.ns += source->options.offset_ns;
     return true;
 }
@@ -45,7 +57,7 @@ struct bound_rate source_rate(const struct source *source, struct mono now)
 {
     struct estimate estimate;
     if (source->filter == NULL || filter_count(source->filter) < SOURCE_RATE_SAMPLES ||
-        !filter_estimate(source->filter, now, &estimate)) {
+        !filter_estimate(source->filter, now, &estimate) || !is_running(&estimate)) {
         return (struct bound_rate){.is_learned = false};
     }
     return (struct bound_rate){.is_learned = true,
@@ -109,6 +121,20 @@ static bool say_waiting(const struct source *source, char reason[STATUS_TEXT_MAX
     return true;
 }
 
+static bool say_not_running(const struct source *source, struct mono now,
+                            char reason[STATUS_TEXT_MAX])
+{
+    struct estimate estimate;
+    if (!filter_estimate(source->filter, now, &estimate) || is_running(&estimate)) {
+        return false;
+    }
+    snprintf(reason, STATUS_TEXT_MAX,
+             "its clock gains %.0f ppm on ours, and none that runs strays by more than %.0f ppm: "
+             "it stands still, or is set all the time",
+             estimate.rate_ppm, RATE_MAX_PPM);
+    return true;
+}
+
 static bool is_connected(const struct source *source, enum source_state *state,
                          char reason[STATUS_TEXT_MAX])
 {
@@ -138,7 +164,6 @@ static bool is_connected(const struct source *source, enum source_state *state,
 enum source_state source_state_own(const struct source *source, struct mono now,
                                    char reason[STATUS_TEXT_MAX])
 {
-    (void)now;
     enum source_state state;
     if (!is_connected(source, &state, reason)) {
         return state;
@@ -157,6 +182,9 @@ enum source_state source_state_own(const struct source *source, struct mono now,
     }
     if (say_waiting(source, reason)) {
         return SOURCE_WAITING;
+    }
+    if (say_not_running(source, now, reason)) {
+        return SOURCE_FALSETICKER;
     }
     if (source->options.is_noselect) {
         snprintf(reason, STATUS_TEXT_MAX, "it is configured to be watched only (noselect)");

@@ -43,10 +43,13 @@ static void explain_distant(const struct sync *sync, const struct sync_entry *en
 }
 
 static void explain_falseticker(const struct sync *sync, const struct sync_entry *entry,
-                                char reason[STATUS_TEXT_MAX])
+                                struct mono now, char reason[STATUS_TEXT_MAX])
 {
     const struct sync_judgement *judgement = &sync->judgement;
     char gap[QUANTITY_TEXT_MAX], half[QUANTITY_TEXT_MAX];
+    if (source_state_own(entry->source, now, reason) == SOURCE_FALSETICKER) {
+        return;
+    }
     if (!judgement->has_agreement) {
         snprintf(reason, STATUS_TEXT_MAX,
                  "no %zu of the %zu sources that answer agree, as %zu of %zu must (faults = %zu); "
@@ -150,7 +153,7 @@ void sync_judge_explain(const struct sync *sync, const struct sync_entry *entry,
         break;
     case SOURCE_FALSETICKER:
     case SOURCE_UNTRUSTED:
-        explain_falseticker(sync, entry, reason);
+        explain_falseticker(sync, entry, now, reason);
         break;
     case SOURCE_WAITS_REQUIRED:
         explain_waits(sync, reason);

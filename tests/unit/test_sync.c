@@ -3,6 +3,7 @@
 #include "ntpwire/refid.h"
 #include "tests/unit/sync_world.h"
 #include "tests/unit/unit.h"
+#include <math.h>
 #include <string.h>
 
 static struct sync_world world;
@@ -131,6 +132,28 @@ static void test_liar(void)
         sum += source.weight;
     }
     CU_ASSERT_DOUBLE_EQUAL(sum, 1, 1e-9);
+    sync_world_end(&world);
+}
+
+/* A clock that stands still is no clock, even if it is the only one. */
+static void test_stuck(void)
+{
+    struct source_options sources[1];
+    sync_world_init(&world, 4);
+    struct sync_options options = options_of(1, sources);
+    world.servers[0].lie_ppm = -1e6;
+    sources[0].poll_max = 6;
+    sources[0].filter = FILTER_REGRESSION;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    world.is_checked = false; /* the truth is nowhere */
+    sync_world_run(&world, 2000 * NS_PER_S);
+    struct status status = sync_world_status(&world);
+    CU_ASSERT_EQUAL(status.condition, SYNC_UNBOUNDED);
+    CU_ASSERT_FALSE(status.has_interval);
+    CU_ASSERT(fabs(status.frequency_ppm) < 81000);
+    CU_ASSERT_EQUAL(state_of("a"), SOURCE_FALSETICKER);
+    struct source_status source = sync_world_source_status(&world, "a");
+    CU_ASSERT_PTR_NOT_NULL(strstr(source.reason, "stands still"));
     sync_world_end(&world);
 }
 
@@ -337,6 +360,7 @@ static const struct unit_case cases[] = {
     {"the system clock, its kernel, its end", test_system_clock},
     {"one of four lies", test_liar},
     {"no source outvotes the others", test_cap},
+    {"a clock that stands still", test_stuck},
     {"two of five lie a little", test_subtle_liars},
     {"liars that answer first", test_early_liars},
     {"one of four is silent", test_silent},
