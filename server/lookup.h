@@ -7,7 +7,7 @@
 #include "common/base/status.h"
 #include "common/host/resolver.h"
 
-#define LOOKUP_AT_ONCE 4 /* libuv has as many threads for it */
+#define LOOKUP_AT_ONCE 2 /* as many as libuv lets run of what may take long */
 
 struct lookup;
 

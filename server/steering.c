@@ -153,9 +153,11 @@ static void leave_mark(struct steering *steering, double rate_ppm)
 {
     char error[STATE_FILES_ERROR_MAX];
     bool is_kept = steering->files->folder != NULL && steering->files->folder[0] != '\0';
-    if (is_kept && !state_files_mark(steering->files, rate_ppm, error)) {
+    bool is_left = !is_kept || state_files_mark(steering->files, rate_ppm, error);
+    if (!is_left && !steering->has_warned) {
         log_message(LOG_LEVEL_WARNING, "%s", error);
     }
+    steering->has_warned = !is_left;
     steering->marked_ppm = rate_ppm;
 }
 

@@ -21,6 +21,7 @@ struct steering {
     bool is_permitted;
     bool is_taken;
     double marked_ppm; /* in the state files */
+    bool has_warned;   /* that it can't be written there */
     struct kernel_clock kernel;
     const struct state_files *files;
     struct log_limit limit;
