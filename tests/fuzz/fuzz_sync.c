@@ -78,7 +78,9 @@ static size_t sign(struct world *world, uint32_t key_id, uint8_t *octets)
 static struct packet make_answer(const struct world *world, const struct world_socket *socket)
 {
     struct packet packet = {.version = 4};
-    (void)packet_parse(bytes_make(socket->octets, socket->size), &packet);
+    if (packet_parse(bytes_make(socket->octets, socket->size), &packet) != PACKET_OK) {
+        packet.mode = MODE_CLIENT; /* it asked nothing yet */
+    }
     int64_t sent_ns = world_source_time_ns(world, socket, world->now) - 500 * NS_PER_US;
     int64_t received_ns = sent_ns - 20 * NS_PER_US;
     packet.mode = socket->open.is_shared ? MODE_ACTIVE : MODE_SERVER;
@@ -294,15 +296,18 @@ static void disturb(struct world *world, struct script *script, enum operation o
 {
     struct event event = {.kind = EVENT_DISRUPTED};
     int64_t by_ns = take_duration(script) % WORLD_END_NS;
-    event.disruption.by_ns = by_ns;
-    world->anchor = world_reading(world);
-    world->anchor.wall.ns += by_ns;
+    struct reading reading = world_reading(world);
     if (operation == DISRUPT) {
+        by_ns = world_is_in_range(world->utc_ns + by_ns) ? by_ns : 0;
         world->utc_ns += by_ns;
         world_allow_resend(world);
     } else {
         event.kind = EVENT_CLOCK_SET;
     }
+    by_ns = world_is_in_range(reading.wall.ns + by_ns) ? by_ns : 0;
+    world->anchor = reading;
+    world->anchor.wall.ns += by_ns;
+    event.disruption.by_ns = by_ns;
     world_handle(world, &event);
 }
 

@@ -262,7 +262,10 @@ void world_reload(struct world *world, unsigned choice)
         sources[choice / 4 % options.source_count].min_samples += choice % 2;
     }
     world->actions.count = 0;
-    (void)node_configure(world->node, &options, world_reading(world), &world->actions, error);
+    /* It may be refused: the one before is not finished yet. */
+    if (!node_configure(world->node, &options, world_reading(world), &world->actions, error)) {
+        FUZZ_REQUIRE(error[0] != '\0');
+    }
     perform_all(world);
 }
 

@@ -68,6 +68,12 @@ void world_end(struct world *world);
 /* Options of the same sources, but for the one that choice names, if any. */
 void world_reload(struct world *world, unsigned choice);
 
+/* A clock's reading that no arithmetic of ours overflows with. */
+static inline bool world_is_in_range(int64_t ns)
+{
+    return ns > -3 * WORLD_END_NS && ns < 5 * WORLD_END_NS;
+}
+
 struct reading world_reading(const struct world *world);
 /* What the source shows at that instant. */
 int64_t world_source_time_ns(const struct world *world, const struct world_socket *socket,
