@@ -24,7 +24,7 @@ static void explain_unresolved(const struct sync *sync, const struct sync_entry 
                  name->options.host);
     } else if (name->error[0] != '\0') {
         snprintf(reason, STATUS_TEXT_MAX,
-                 "%.80s could not be resolved: %.100s; tried again, see the name and the resolver",
+                 "no address of %.40s: %.140s; tried again, by 'chime refresh' at once",
                  name->options.host, name->error);
     } else {
         snprintf(reason, STATUS_TEXT_MAX, "%.100s is being resolved", name->options.host);

@@ -13,7 +13,7 @@
 
 #define SYNC_NEVER INT64_MAX
 #define SYNC_RENEWAL_NS (16 * NS_PER_S)
-#define SYNC_ERROR_SHORT 128
+#define SYNC_ERROR_SHORT 160
 #define SYNC_OWN_MAX 8 /* addresses of ours by which sources know us */
 
 /* A [source] section: a name, and the associations that its addresses became. */
@@ -50,6 +50,7 @@ struct sync_entry {
     enum source_state state;
     bool has_interval;
     struct interval interval;
+    bool is_candidate; /* its interval is held against the others' */
     double weight;
     struct mono reported; /* when the log was last told that it is a falseticker; 0: never */
 };

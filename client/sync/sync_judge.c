@@ -43,11 +43,29 @@ static bool is_orphan(const struct sync *sync, const struct sample *sample)
     return sync->options.is_orphan && orphan_is_one(&self, sample->stratum);
 }
 
+/* COMBINED, or what in its last words rules it out. */
+static enum source_state judge_words(const struct sync *sync, const struct sync_entry *entry,
+                                     const struct sample *sample)
+{
+    if (is_orphan(sync, sample)) {
+        return SOURCE_ORPHAN;
+    }
+    if (is_loop(sync, sample)) {
+        return SOURCE_LOOP;
+    }
+    if (entry->has_interval && (entry->interval.latest_ns - entry->interval.earliest_ns) / 2 >
+                                   sync->options.max_distance_ns) {
+        return SOURCE_DISTANT;
+    }
+    return SOURCE_COMBINED;
+}
+
 /* What its source says of itself, and what one look at its interval does. */
 static void judge_alone(const struct sync *sync, struct sync_entry *entry, struct mono now)
 {
     entry->weight = 0;
     entry->has_interval = false;
+    entry->is_candidate = false;
     if (!entry->is_connected) {
         entry->state =
             sync->table.names[entry->name].is_offline ? SOURCE_OFFLINE : SOURCE_UNRESOLVED;
@@ -60,15 +78,16 @@ static void judge_alone(const struct sync *sync, struct sync_entry *entry, struc
         return;
     }
     entry->has_interval = source_interval(entry->source, now, &entry->interval);
+    enum source_state said = judge_words(sync, entry, sample);
     bool is_usual = entry->state == SOURCE_COMBINED;
-    if (is_usual && is_orphan(sync, sample)) {
-        entry->state = SOURCE_ORPHAN;
-    } else if (is_usual && is_loop(sync, sample)) {
-        entry->state = SOURCE_LOOP;
-    } else if (is_usual && entry->has_interval &&
-               (entry->interval.latest_ns - entry->interval.earliest_ns) / 2 >
-                   sync->options.max_distance_ns) {
-        entry->state = SOURCE_DISTANT;
+    /* One that is silent still vouches for what it said: its interval grows, and so does the
+     * variance of its estimate. What rules out one that answers rules it out as well. */
+    bool is_remembered = entry->state == SOURCE_UNREACHABLE || entry->state == SOURCE_OFFLINE;
+    entry->is_candidate = entry->has_interval && said == SOURCE_COMBINED &&
+                          (is_usual || is_remembered) &&
+                          !sync_entry_options(sync, entry)->is_noselect;
+    if (is_usual) {
+        entry->state = said;
     }
 }
 
@@ -82,15 +101,6 @@ static bool is_counted(const struct sync *sync, const struct sync_entry *entry)
     }
     /* A pool that has fewer addresses than were asked for is as large as it is. */
     return !(options->kind == SOURCE_POOL && entry->is_duplicate);
-}
-
-/* One that is silent still vouches for what it said: its interval grows, and so does the variance
- * of its estimate. */
-static bool is_candidate(const struct sync_entry *entry)
-{
-    return entry->has_interval &&
-           (entry->state == SOURCE_COMBINED || entry->state == SOURCE_UNREACHABLE ||
-            entry->state == SOURCE_OFFLINE);
 }
 
 /* The intervals of all of the panel, or of the trusted ones only; then all are held to the
@@ -145,7 +155,7 @@ static void judge_each(struct sync *sync, struct panel *panel, struct mono now)
         struct sync_entry *entry = &sync->table.entries[i];
         judge_alone(sync, entry, now);
         judgement->total += is_counted(sync, entry);
-        if (is_candidate(entry)) {
+        if (entry->is_candidate) {
             panel->which[panel->count++] = i;
         }
     }
@@ -323,7 +333,8 @@ static void narrow(struct sync *sync, const struct bound_rate *rate, struct mono
     if (span_meet(&sync->span, &sync->judgement.agreed, rate, now) == SPAN_BROKEN) {
         sync_end_epoch(sync,
                        "what the sources agree on now leaves nothing of what was known before; "
-                       "a source stepped, or an assumption of the drift class did not hold",
+                       "a source stepped, more of them lied than may, or an assumption of the "
+                       "drift class did not hold",
                        out);
     }
 }

@@ -355,6 +355,35 @@ static void test_orphan(void)
     sync_world_end(&world);
 }
 
+/* Who is not to be believed when it answers is not when it falls silent. */
+static void test_silent_outcasts(void)
+{
+    for (int is_loop = 0; is_loop < 2; is_loop++) {
+        struct source_options sources[2];
+        sync_world_init(&world, 15);
+        struct sync_options options = options_of(2, sources);
+        sources[1].is_noselect = is_loop == 0;
+        world.servers[1].lie_ns = 50 * NS_PER_MS;
+        if (is_loop == 1) {
+            world.servers[1].stratum = 3;
+            world.servers[1].refid = UINT32_C(0xC0000263);
+        }
+        CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+        sync_world_run(&world, 300 * NS_PER_S);
+        CU_ASSERT_EQUAL(state_of("b"), is_loop == 1 ? SOURCE_LOOP : SOURCE_NOSELECT);
+        struct status before = sync_world_status(&world);
+        world.servers[1].is_silent = true;
+        sync_world_run(&world, 900 * NS_PER_S);
+        CU_ASSERT_EQUAL(state_of("b"), SOURCE_UNREACHABLE);
+        struct status status = sync_world_status(&world);
+        CU_ASSERT_EQUAL(status.condition, before.condition);
+        CU_ASSERT_EQUAL(status.sources, before.sources);
+        CU_ASSERT_EQUAL(status.agreeing, before.agreeing);
+        CU_ASSERT_STRING_NOT_EQUAL(status.selected, "b");
+        sync_world_end(&world);
+    }
+}
+
 static const struct unit_case cases[] = {
     {"one server: the shadow clock, the interval, the claim", test_one_server},
     {"the system clock, its kernel, its end", test_system_clock},
@@ -364,6 +393,7 @@ static const struct unit_case cases[] = {
     {"two of five lie a little", test_subtle_liars},
     {"liars that answer first", test_early_liars},
     {"one of four is silent", test_silent},
+    {"noselect and loops, silent", test_silent_outcasts},
     {"three of five are silent: no quorum", test_no_quorum},
     {"answers that were forged", test_forged},
     {"holdover, unbounded, and back", test_holdover},
