@@ -10,8 +10,8 @@
 #include "common/host/worker.h"
 
 #define HANDOVER_SIZE 64
-#define HANDOVER_PART 16 /* of one association */
-#define HANDOVER_ASSOCIATIONS_MAX STATUS_SOURCES_MAX
+#define HANDOVER_PART 16                                   /* of one association */
+#define HANDOVER_ASSOCIATIONS_MAX (2 * STATUS_SOURCES_MAX) /* as UPSTREAM_MAX */
 
 /* Whose datagrams are wanted: modes 1, 2 and 5 from that host, whatever the port. */
 struct handover_remote {

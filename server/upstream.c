@@ -10,7 +10,7 @@
 #define FRAME_MAX UDP_PAYLOAD_MAX /* what comes back with a stamp, link and network headers too */
 #define STAMPS_MAX 16             /* read in a row from one socket */
 #define COMPARE_MS 1000           /* the clocks of network cards with ours */
-#define REFUSALS_MAX (2 * STATUS_SOURCES_MAX)
+#define REFUSALS_MAX (2 * UPSTREAM_MAX)
 
 /* An open socket. Lives until libuv has closed its handle. */
 struct link {
@@ -40,14 +40,14 @@ struct upstream {
     uv_timer_t compare;
     uv_async_t wake;
     unsigned open_handles; /* of these two */
-    struct slot slots[STATUS_SOURCES_MAX];
+    struct slot slots[UPSTREAM_MAX];
     size_t refusal_count;
     struct refusal refusals[REFUSALS_MAX];
 };
 
 static struct slot *find(const struct upstream *upstream, uint32_t association)
 {
-    for (size_t i = 0; i < STATUS_SOURCES_MAX; i++) {
+    for (size_t i = 0; i < UPSTREAM_MAX; i++) {
         if (upstream->slots[i].open.association == association) {
             return (struct slot *)(uintptr_t)&upstream->slots[i];
         }
@@ -272,7 +272,7 @@ void upstream_close(struct upstream *upstream, uint32_t association)
 
 void upstream_reset(struct upstream *upstream)
 {
-    for (size_t i = 0; i < STATUS_SOURCES_MAX; i++) {
+    for (size_t i = 0; i < UPSTREAM_MAX; i++) {
         upstream_close(upstream, upstream->slots[i].open.association);
     }
 }
@@ -390,7 +390,7 @@ static void on_closed(uv_handle_t *handle)
 void upstream_destroy(struct upstream *upstream)
 {
     if (upstream != NULL) {
-        for (size_t i = 0; i < STATUS_SOURCES_MAX; i++) {
+        for (size_t i = 0; i < UPSTREAM_MAX; i++) {
             close_link(&upstream->slots[i]);
         }
         sharing_destroy(upstream->sharing);

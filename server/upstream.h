@@ -5,6 +5,9 @@
 #define SERVER_UPSTREAM_H
 #include "server/sharing.h"
 
+/* A reload may open all of its sources before it closes all of the old ones. */
+#define UPSTREAM_MAX (2 * STATUS_SOURCES_MAX)
+
 struct upstream_options {
     uv_loop_t *loop;
     const struct clock *clock;

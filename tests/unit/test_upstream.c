@@ -188,13 +188,13 @@ static void many_are_opened_and_reset(void)
 {
     open_upstream();
     struct udp server = open_socket("127.0.0.2");
-    for (uint32_t i = 1; i <= STATUS_SOURCES_MAX + 1; i++) {
+    for (uint32_t i = 1; i <= UPSTREAM_MAX + 1; i++) {
         struct action_open open = {.association = i, .remote = server.local};
         upstream_open(upstream, &open);
     }
     CU_ASSERT_TRUE(run_until(EVENT_REFUSED, 1));
     CU_ASSERT_EQUAL(world.count, 1);
-    CU_ASSERT_EQUAL(world.told[0].event.refused.association, STATUS_SOURCES_MAX + 1);
+    CU_ASSERT_EQUAL(world.told[0].event.refused.association, UPSTREAM_MAX + 1);
     upstream_reset(upstream);
     CU_ASSERT_EQUAL(upstream_local(upstream, 1).family, ADDRESS_NONE);
     open_towards(&server.local);
