@@ -91,12 +91,15 @@ static void judge_alone(const struct sync *sync, struct sync_entry *entry, struc
     }
 }
 
-/* Does it count in n? Its silence does not change that. */
+/* Does it count in n? Its silence does not change that. But a peer has no time of its own to tell
+ * until it follows somebody else than us: it counts while it does, or a server and a peer that
+ * waits for us would wait for each other. */
 static bool is_counted(const struct sync *sync, const struct sync_entry *entry)
 {
     const struct source_options *options = sync_entry_options(sync, entry);
     if (options->is_noselect || options->kind == SOURCE_BROADCAST_SERVER ||
-        entry->state == SOURCE_ORPHAN || entry->state == SOURCE_OFFLINE) {
+        entry->state == SOURCE_ORPHAN || entry->state == SOURCE_OFFLINE ||
+        (options->kind == SOURCE_PEER && !entry->is_candidate)) {
         return false;
     }
     /* A pool that has fewer addresses than were asked for is as large as it is. */
