@@ -185,12 +185,15 @@ int kernel_clock_steer(struct kernel_clock *kernel, const struct action_steer *s
     set_frequency(&timex, steer->frequency_ppm);
     if (steer->step_ns != 0) {
         set_step(&timex, steer->step_ns);
-        kernel->holds_leap = (kernel->status & LEAP_BITS) != 0;
+        kernel->holds_leap = kernel->holds_leap || (kernel->status & LEAP_BITS) != 0;
         kernel->status = STA_UNSYNC;
     }
     answer = write_steering(kernel, &timex);
     if (answer < 0) {
         return answer;
+    }
+    if (steer->step_ns != 0) {
+        kernel->stepped_s = timex.time.tv_sec;
     }
     kernel->rate_ppm = steer->rate_ppm;
     *frequency_ppm = frequency_of(&timex);
@@ -203,16 +206,24 @@ static long error_us(int64_t error_ns)
     return us < 0 ? 0 : us > ERROR_US_MAX ? ERROR_US_MAX : (long)us;
 }
 
+/* The kernel looks at what it was told when a second begins, and a little late. */
+static bool must_hold_leap(const struct kernel_clock *kernel)
+{
+    struct timex timex = {.modes = 0};
+    return kernel->holds_leap && adjust(&timex) >= 0 && timex.time.tv_sec >= kernel->stepped_s &&
+           timex.time.tv_sec < kernel->stepped_s + 2;
+}
+
 int kernel_clock_tell(struct kernel_clock *kernel, const struct action_kernel *told)
 {
     assert(kernel->is_taken);
     int status = told->is_synchronised ? 0 : STA_UNSYNC;
+    kernel->holds_leap = must_hold_leap(kernel);
     if (!kernel->holds_leap) {
         status |= told->leap == KERNEL_LEAP_INSERT   ? STA_INS
                   : told->leap == KERNEL_LEAP_DELETE ? STA_DEL
                                                      : 0;
     }
-    kernel->holds_leap = false;
     struct timex timex = {.modes = ADJ_STATUS | ADJ_MAXERROR | ADJ_ESTERROR,
                           .status = status,
                           .maxerror = error_us(told->error_max_ns),

@@ -36,8 +36,9 @@ struct kernel_clock {
     long tick;      /* us */
     int status;
     /* A step makes the kernel forget when a leap second is due, but not that it waits for one: it
-     * must see none told for a second, to begin anew. */
+     * must see none told when a second begins, to begin anew. */
     bool holds_leap;
+    int64_t stepped_s;                   /* what the clock read then */
     int rival_bits;                      /* of the status, as seen last */
     char rival[KERNEL_CLOCK_REASON_MAX]; /* what was found changed; empty: nothing */
     struct kernel_guard guard;
@@ -54,8 +55,8 @@ void kernel_clock_init(struct kernel_clock *kernel);
 int kernel_clock_take(struct kernel_clock *kernel, int *guard_error) MUST_CHECK;
 /* Steps, then steers. *frequency_ppm receives what the kernel made of steer->frequency_ppm: it
  * rounds to 2^-16 ppm, and what is beyond its range is cut. A step leaves the clock marked
- * unsynchronised, without a leap second, until kernel_clock_tell() (the second one, for the leap).
- */
+ * unsynchronised, without a leap second, until kernel_clock_tell() (for the leap, one that comes
+ * two seconds later). */
 int kernel_clock_steer(struct kernel_clock *kernel, const struct action_steer *steer,
                        struct mono now, double *frequency_ppm) MUST_CHECK;
 /* Says how good the clock is: to adjtimex(2), and to all who ask that. */

@@ -11,9 +11,12 @@
  *
  * "chimed 4711 adjust frequency=+80000.000 status=0x40 maxerror=1000 esterror=10 tai=37"
  *
+ * "chimed 4711 leap inserted tai=38"
+ *
  * The clock inserts and deletes leap seconds at the end of a UTC day, its maximum error grows, and
- * a REALTIME timer is cancelled when its own process sets the clock. Of the kernel's own loop only
- * the switch exists. Sockets have no stamps: the kernel would take them from the true clock. */
+ * a REALTIME timer is cancelled when its own process sets the clock or sees a leap second. Of the
+ * kernel's own loop only the switch exists. Sockets have no stamps: the kernel would take them from
+ * the true clock. */
 #include "tests/interop/fakeclock_world.h"
 #include <dlfcn.h>
 #include <errno.h>

@@ -21,6 +21,7 @@
 #define ERROR_US_MAX 16000000
 #define ERROR_US_PER_S 500
 #define SPINS_MAX 1000000
+#define NEVER INT64_MAX
 #define ADJUST_READ_OFFSET 0xa001 /* ADJ_OFFSET_SS_READ: only asks */
 
 /* What the clocks showed when the true oscillator showed base, and how they go on. */
@@ -36,8 +37,9 @@ struct world {
     int64_t slept;
     int64_t passed;
     double rate_ppm;
-    int64_t leap_at; /* on REALTIME; 0: none is due */
-    int64_t leap_came;
+    int64_t ticked;    /* the last full second of REALTIME that was looked at */
+    int64_t next_leap; /* on REALTIME; NEVER: none is due */
+    int leap_state;    /* TIME_OK, _INS, _DEL, _OOP or _WAIT */
     long frequency, tick, offset;
     int64_t error_us, error_at; /* error_at on raw */
     long estimated_us;
@@ -70,6 +72,9 @@ static void make(struct world *made)
     made->raw = made->base;
     made->monotonic = true_ns(CLOCK_MONOTONIC);
     made->realtime = true_ns(CLOCK_REALTIME) + llround(number_of("FAKECLOCK_OFFSET") * 1e9);
+    made->ticked = made->realtime - made->realtime % NS_PER_S;
+    made->next_leap = NEVER;
+    made->leap_state = TIME_OK;
     made->slept = true_ns(CLOCK_BOOTTIME) - made->monotonic;
     made->rate_ppm = number_of("FAKECLOCK_RATE");
     made->tick = TICK_US;
@@ -164,7 +169,7 @@ static void rebase(void)
     world->raw = now.raw;
 }
 
-static void lock(void)
+static void hold(void)
 {
     int self = (int)getpid();
     for (int spins = 0;; spins++) {
@@ -180,7 +185,74 @@ static void lock(void)
         sched_yield();
     }
     atomic_fetch_or(&world->sequence, 1);
-    rebase();
+}
+
+static int64_t end_of_day(int64_t realtime)
+{
+    return realtime - realtime % NS_PER_DAY + NS_PER_DAY;
+}
+
+/* From here on REALTIME is a second beside what it was: the kernel has its timers cancelled. */
+static void leap(bool inserts)
+{
+    world->realtime += inserts ? -NS_PER_S : NS_PER_S;
+    world->ticked += inserts ? -NS_PER_S : NS_PER_S;
+    world->tai += inserts ? 1 : -1;
+    world->leap_state = inserts ? TIME_OOP : TIME_WAIT;
+    log_line("leap %s tai=%d\n", inserts ? "inserted" : "deleted", world->tai);
+    fakeclock_cancel_timers();
+}
+
+/* Another second begins. As the kernel does then, and no earlier: of what was told meanwhile only
+ * the last counts. */
+static void tick(void)
+{
+    int asked = world->status & (STA_INS | STA_DEL);
+    bool inserts = (asked & STA_INS) != 0;
+    switch (world->leap_state) {
+    case TIME_OK:
+        if (asked != 0) {
+            world->leap_state = inserts ? TIME_INS : TIME_DEL;
+            world->next_leap = inserts ? end_of_day(world->ticked)
+                                       : end_of_day(world->ticked + NS_PER_S) - NS_PER_S;
+        }
+        return;
+    case TIME_INS:
+    case TIME_DEL:
+        if ((asked & (world->leap_state == TIME_INS ? STA_INS : STA_DEL)) == 0) {
+            world->leap_state = TIME_OK;
+            world->next_leap = NEVER;
+        } else if (world->ticked == world->next_leap) {
+            leap(world->leap_state == TIME_INS);
+        }
+        return;
+    case TIME_OOP:
+        world->leap_state = TIME_WAIT;
+        world->next_leap = NEVER;
+        return;
+    default:
+        world->leap_state = asked == 0 ? TIME_OK : TIME_WAIT;
+    }
+}
+
+/* All seconds that have begun; the world is held. */
+static void catch_up(void)
+{
+    for (;;) {
+        int64_t now = evaluate(world).realtime;
+        if (now < world->ticked + NS_PER_S) {
+            return;
+        }
+        int before = world->leap_state;
+        world->ticked += NS_PER_S;
+        tick();
+        if (world->leap_state == before) {
+            /* So it is in all that follow, but for that of the leap. */
+            int64_t last = now - now % NS_PER_S;
+            bool is_due = before == TIME_INS || before == TIME_DEL;
+            world->ticked = is_due && world->next_leap <= last ? world->next_leap - NS_PER_S : last;
+        }
+    }
 }
 
 static void unlock(void)
@@ -189,24 +261,12 @@ static void unlock(void)
     atomic_store(&world->owner, 0);
 }
 
-static int64_t end_of_day(int64_t realtime)
+/* To change how the clocks go on. */
+static void lock(void)
 {
-    return realtime - realtime % NS_PER_DAY + NS_PER_DAY;
-}
-
-/* Inserts or deletes the second that is due. */
-static void leap(void)
-{
-    lock();
-    if (world->leap_at != 0) {
-        bool inserts = (world->status & STA_INS) != 0;
-        world->realtime += inserts ? -NS_PER_S : NS_PER_S;
-        world->tai += inserts ? 1 : -1;
-        world->leap_came = world->leap_at;
-        world->leap_at = 0;
-        log_line("leap %s\n", inserts ? "inserted" : "deleted");
-    }
-    unlock();
+    hold();
+    rebase();
+    catch_up();
 }
 
 static struct world peek(void)
@@ -228,11 +288,12 @@ struct fakeclock_reading fakeclock_read(void)
     for (;;) {
         struct world copy = peek();
         struct fakeclock_reading now = evaluate(&copy);
-        int64_t due = copy.leap_at - ((copy.status & STA_DEL) != 0 ? NS_PER_S : 0);
-        if (copy.leap_at == 0 || now.realtime < due) {
+        if (now.realtime < copy.ticked + NS_PER_S) {
             return now;
         }
-        leap();
+        hold();
+        catch_up();
+        unlock();
     }
 }
 
@@ -266,7 +327,8 @@ static void forget_discipline(void)
     world->status |= STA_UNSYNC;
     world->error_us = world->estimated_us = ERROR_US_MAX;
     world->error_at = world->raw;
-    world->leap_at = 0;
+    /* A leap that was due never comes, and is still waited for. */
+    world->next_leap = NEVER;
     world->offset = 0;
 }
 
@@ -274,6 +336,7 @@ static void step(int64_t ns)
 {
     lock();
     world->realtime += ns;
+    world->ticked = world->realtime - world->realtime % NS_PER_S;
     forget_discipline();
     unlock();
     fakeclock_cancel_timers();
@@ -306,23 +369,10 @@ static bool is_valid(const struct timex *timex)
            (timex->time.tv_usec >= 0 && timex->time.tv_usec < limit);
 }
 
-/* A leap second comes at the end of the day in which it was first asked for. */
-static void set_status(int status)
-{
-    bool had = (world->status & (STA_INS | STA_DEL)) != 0;
-    bool has = (status & (STA_INS | STA_DEL)) != 0;
-    world->status = (world->status & STA_RONLY) | (status & ~STA_RONLY);
-    if (has && !had) {
-        world->leap_at = end_of_day(world->realtime);
-    } else if (!has) {
-        world->leap_at = world->leap_came = 0;
-    }
-}
-
 static void apply(const struct timex *timex)
 {
     if ((timex->modes & ADJ_STATUS) != 0) {
-        set_status(timex->status);
+        world->status = (world->status & STA_RONLY) | (timex->status & ~STA_RONLY);
     }
     if ((timex->modes & ADJ_NANO) != 0) {
         world->status |= STA_NANO;
@@ -367,13 +417,8 @@ static int report(struct timex *timex)
     timex->tolerance = FREQUENCY_MAX;
     timex->time.tv_sec = now.realtime / NS_PER_S;
     timex->time.tv_usec = now.realtime % NS_PER_S / ((copy.status & STA_NANO) != 0 ? 1 : 1000);
-    if (copy.leap_came != 0) {
-        return now.realtime < copy.leap_came ? TIME_OOP : TIME_WAIT;
-    }
-    if (copy.leap_at != 0) {
-        return (copy.status & STA_INS) != 0 ? TIME_INS : TIME_DEL;
-    }
-    return (timex->status & STA_UNSYNC) != 0 ? TIME_ERROR : TIME_OK;
+    /* Whatever it waits for. */
+    return (timex->status & STA_UNSYNC) != 0 ? TIME_ERROR : copy.leap_state;
 }
 
 int fakeclock_adjust(clockid_t id, struct timex *timex)

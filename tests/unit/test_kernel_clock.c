@@ -7,6 +7,7 @@
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
@@ -163,18 +164,39 @@ static void test_steering_keeps_what_was_told(void)
     CU_ASSERT_EQUAL(kernel_clock_release(&kernel), 0);
 }
 
+/* To a second's begin before the end of the day, so that the kernel leaps soon. */
+static int64_t move_to_end_of_day(int64_t left_ns)
+{
+    int64_t day_ns = 86400 * NS_PER_S;
+    int64_t past_ns = fakeclock_read().realtime % day_ns;
+    return day_ns - left_ns - past_ns;
+}
+
 static void test_leap_is_told_anew_after_a_step(void)
 {
     struct kernel_clock kernel = take();
     struct action_kernel told = {.is_synchronised = true, .leap = KERNEL_LEAP_INSERT};
     CU_ASSERT_EQUAL(kernel_clock_tell(&kernel, &told), 0);
-    (void)steer(&kernel, 0, 0, NS_PER_S);
-    CU_ASSERT_EQUAL(kernel_clock_tell(&kernel, &told), 0);
-    CU_ASSERT_TRUE(state_now().is_synchronised);
-    CU_ASSERT_EQUAL(state_now().leap, KERNEL_LEAP_NONE);
+    fakeclock_pass(NS_PER_S);
+    (void)steer(&kernel, 0, 0, move_to_end_of_day(10 * NS_PER_S));
+    /* However often within that second. */
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(kernel_clock_tell(&kernel, &told), 0);
+        CU_ASSERT_TRUE(state_now().is_synchronised);
+        CU_ASSERT_EQUAL(state_now().leap, KERNEL_LEAP_NONE);
+    }
+    fakeclock_pass(3 * NS_PER_S);
     CU_ASSERT_EQUAL(kernel_clock_tell(&kernel, &told), 0);
     CU_ASSERT_EQUAL(state_now().leap, KERNEL_LEAP_INSERT);
+
+    struct fakeclock_reading before = fakeclock_read();
+    fakeclock_pass(15 * NS_PER_S);
+    struct fakeclock_reading after = fakeclock_read();
+    int64_t gained_ns = after.realtime - before.realtime - (after.raw - before.raw);
+    CU_ASSERT(llabs(gained_ns + NS_PER_S) < NS_PER_MS);
+    CU_ASSERT_TRUE(state_now().is_leap_done);
     CU_ASSERT_EQUAL(kernel_clock_release(&kernel), 0);
+    fakeclock_pass(NS_PER_S);
 }
 
 static void test_taking_ends_what_others_left(void)
