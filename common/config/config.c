@@ -183,10 +183,7 @@ static void check_section(struct config_reading *reading, const char *text, size
 static void check_handled(struct config_reading *reading)
 {
     if (reading->wants_key && reading->handled_line != reading->line) {
-        config_complain(
-            reading, reading->line,
-            "neither a section nor a key; accepted: \"key = value\", \"[section]\", or a comment "
-            "behind #");
+        config_complain_line(reading);
     }
     reading->wants_key = false;
 }
@@ -224,6 +221,7 @@ static char *next_line(char *out, int room, void *stream)
     }
     reading->line++;
     const char *text = reading->at;
+    reading->text = text;
     size_t size = strcspn(text, "\n");
     reading->at += size + (text[size] == '\n' ? 1 : 0);
     while (size > 0 && strchr(" \t\r", text[size - 1]) != NULL) {

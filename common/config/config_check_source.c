@@ -152,7 +152,7 @@ static void check_key(struct config_reading *reading, size_t index)
     if (key->line != 0 && reading->draft.config.keys.file[0] == '\0' && !reading->skips_keys) {
         config_complain(reading, key->line,
                         "[source %s] key: there are no keys; name their file in [keys], such as "
-                        "file = /etc/chimed/chimed.keys",
+                        "file = /etc/chimed.keys",
                         source->name);
     }
     if (key->line == 0 &&

@@ -138,15 +138,21 @@ static const struct config_key *find_foreign(const char *name,
         {"leapseclist", &config_section_clock, "leap-list"},
         {"leapsecmode", &config_section_clock, "leap"},
         {"local", &config_section_server, "local-stratum"},
+        {"logdir", &config_section_log, "tracking"},
         {"makestep", &config_section_clock, "step"},
         {"maxchange", &config_section_clock, "panic"},
         {"maxpoll", &config_section_source, "poll"},
         {"maxslewrate", &config_section_clock, "slew-max"},
         {"maxsources", &config_section_source, "pool-size"},
         {"minpoll", &config_section_source, "poll"},
+        {"peer", &config_section_source, "address"},
+        {"pool", &config_section_source, "address"},
         {"ratelimit", &config_section_server, "rate-limit"},
         {"restrict", &config_section_server, "deny"},
+        {"rtcsync", &config_section_clock, "control"},
+        {"server", &config_section_source, "address"},
         {"smoothtime", &config_section_clock, "leap"},
+        {"statsdir", &config_section_log, "tracking"},
         {"tos", &config_section_selection, "min-sources"},
         {"xleave", &config_section_source, "interleaved"},
     };
@@ -159,23 +165,51 @@ static const struct config_key *find_foreign(const char *name,
     return NULL;
 }
 
-/* A section that has the key, but for the one that is being read. */
-static const struct config_section *find_elsewhere(const struct config_reading *reading,
+/* A section that has the key, but for one. */
+static const struct config_section *find_elsewhere(const struct config_section *but,
                                                    const char *name)
 {
     for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
         const struct config_section *section = config_sections[i];
-        if (section != reading->section && config_key_find(section, name) != NULL) {
+        if (section != but && config_key_find(section, name) != NULL) {
             return section;
         }
     }
     return NULL;
 }
 
+/* A line that is neither a section nor a key. Many such are of chronyd's or ntpd's language. */
+void config_complain_line(struct config_reading *reading)
+{
+    char word[CONFIG_SHOWN_MAX];
+    const struct config_section *home = NULL;
+    size_t indent = strspn(reading->text, " \t");
+    size_t size = strcspn(reading->text + indent, " \t\r\n");
+    size = size < sizeof word ? size : sizeof word - 1;
+    memcpy(word, reading->text + indent, size);
+    word[size] = '\0';
+    const struct config_key *foreign = find_foreign(word, &home);
+    const struct config_section *elsewhere = find_elsewhere(NULL, word);
+    if (foreign != NULL) {
+        config_complain(reading, reading->line,
+                        "'%s' is written as chronyd or ntpd has it; here it is '%s =' in [%s%s]; "
+                        "see chimed.conf(5)",
+                        word, foreign->name, home->name, home->has_name ? " NAME" : "");
+    } else if (elsewhere != NULL) {
+        config_complain(reading, reading->line, "'%s' lacks its '='; it is a key of [%s%s]", word,
+                        elsewhere->name, elsewhere->has_name ? " NAME" : "");
+    } else {
+        config_complain(
+            reading, reading->line,
+            "neither a section nor a key; accepted: \"key = value\", \"[section]\", or a "
+            "comment behind #");
+    }
+}
+
 void config_complain_key(struct config_reading *reading, const char *name)
 {
     const struct config_section *section = reading->section;
-    const struct config_section *elsewhere = find_elsewhere(reading, name);
+    const struct config_section *elsewhere = find_elsewhere(reading->section, name);
     const char *belongs = elsewhere != NULL ? elsewhere->name : "server";
     const char *named = elsewhere != NULL && elsewhere->has_name ? " NAME" : "";
     const struct config_key *nearest = NULL;

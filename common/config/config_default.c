@@ -114,7 +114,7 @@ static const char default_text[] =
     "\n"
     "[keys]\n"
     "# Symmetric keys, in the format of ntp or chrony; an absolute path.\n"
-    "# file = /etc/chimed/chimed.keys\n"
+    "# file = /etc/chimed.keys\n"
     "\n"
     "[control]\n"
     "# Where the command line \"chime\" reaches the daemon: auto, off, or an absolute path;\n"

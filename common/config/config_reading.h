@@ -58,7 +58,8 @@ struct config_seen {
 struct config_reading {
     struct config_draft draft;
     const char *name;
-    const char *at; /* the next line */
+    const char *at;   /* the next line */
+    const char *text; /* the current one */
     unsigned long line;
     unsigned long handled_line; /* the last line that inih found a key in */
     bool wants_key;             /* the current line must hold a key */
@@ -92,6 +93,7 @@ void config_complain(struct config_reading *reading, unsigned long line, const c
 /* Says how many were only counted. */
 void config_complain_rest(struct config_reading *reading);
 void config_complain_section(struct config_reading *reading, const char *name);
+void config_complain_line(struct config_reading *reading);
 void config_complain_key(struct config_reading *reading, const char *name);
 void config_complain_value(struct config_reading *reading, const struct config_key *key,
                            const char *item, enum config_verdict verdict);

@@ -269,7 +269,7 @@ _Static_assert(sizeof server_keys / sizeof server_keys[0] <= CONFIG_KEYS_MAX, "t
 
 static const struct config_key keys_keys[] = {
     {.name = "file",
-     .accepted = "an absolute path such as /etc/chimed/chimed.keys",
+     .accepted = "an absolute path such as /etc/chimed.keys",
      .take = take_keys_file},
 };
 _Static_assert(sizeof keys_keys / sizeof keys_keys[0] <= CONFIG_KEYS_MAX, "too many keys");

@@ -147,6 +147,11 @@ static void explains_values(void)
 static void knows_the_names_of_others(void)
 {
     refuse("[clock]\nmakestep = 1 s", "a.conf:2: [clock] makestep|'step' in [clock]");
+    refuse("server a.example iburst",
+           "a.conf:1: 'server' is written as chronyd|'address =' in [source NAME]");
+    refuse("  rtcsync", "a.conf:1: 'rtcsync' is written|'control =' in [clock]");
+    refuse("[server]\nallow", "a.conf:2: 'allow' lacks its '='|[server]");
+    refuse("[server]\nnonsense here", "a.conf:2: neither a section nor a key");
     refuse("[clock]\ndriftfile = /x", "'state-dir' in [clock]");
     refuse("[server]\nlocal = 10", "'local-stratum' in [server]");
     refuse("[source a]\naddress = a\nminpoll = 6",
@@ -199,7 +204,7 @@ static void examples_in_it_are_good(void)
     static char text[16384];
     uncomment(text, sizeof text);
     accept(text);
-    CU_ASSERT_STRING_EQUAL(config.keys.file, "/etc/chimed/chimed.keys");
+    CU_ASSERT_STRING_EQUAL(config.keys.file, "/etc/chimed.keys");
     CU_ASSERT_STRING_EQUAL(config.server.user, "chimed");
     CU_ASSERT_EQUAL(config.clock.virtual_offset_ns, 0);
     CU_ASSERT_EQUAL(config.server.access.count, 3);
