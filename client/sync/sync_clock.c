@@ -68,6 +68,7 @@ static void apply(struct sync *sync, const struct discipline_command *command, s
     if (command->step_ns != 0) {
         char step[QUANTITY_TEXT_MAX];
         sync->steps++;
+        sync->is_settled = false;
         sync->last_step_ns = command->step_ns;
         actions_report(out, REPORT_NOTICE, "the %s clock is stepped by %s",
                        sync->options.is_shadow ? "shadow" : "system",
@@ -104,10 +105,13 @@ static void keep_figures(struct sync *sync, const struct estimate *estimate, str
 {
     double offset_ns = discipline_offset_ns(estimate, clock);
     double square = offset_ns * offset_ns;
+    /* What is made up for at the start, or by a step, is not how well the clock is kept: the mean
+     * begins when the offsets shrink no more. */
+    bool is_first = sync->discipline.state == DISCIPLINE_WAITING;
+    sync->is_settled = !is_first && (sync->is_settled || square > sync->mean_square_ns2);
     sync->mean_square_ns2 =
-        sync->discipline.state == DISCIPLINE_WAITING
-            ? square
-            : sync->mean_square_ns2 + MEAN_GAIN * (square - sync->mean_square_ns2);
+        sync->is_settled ? sync->mean_square_ns2 + MEAN_GAIN * (square - sync->mean_square_ns2)
+                         : square;
     sync->last_offset_ns = llround(offset_ns);
     sync->residual_ppm = estimate->rate_ppm - sync->discipline.rate_ppm;
     sync->reference = estimate->wall;

@@ -124,7 +124,8 @@ struct sync {
     bool has_steered;
     struct mono steer_at;
     int64_t last_offset_ns;
-    double mean_square_ns2;
+    bool is_settled;        /* the offsets shrink no more, since the start or a step */
+    double mean_square_ns2; /* of them */
     double residual_ppm;
     uint32_t steps;
     int64_t last_step_ns;

@@ -57,6 +57,7 @@ static void test_one_server(void)
     status = sync_world_status(&world);
     CU_ASSERT_DOUBLE_EQUAL(status.rate_ppm, -20, 1);
     CU_ASSERT_DOUBLE_EQUAL(status.frequency_ppm, -20, 2);
+    CU_ASSERT_TRUE(status.rms_offset_ns < (double)(100 * NS_PER_US)); /* without the first 50 ms */
     /* Half the delay, root dispersion, growth: little more than 4 ms. */
     CU_ASSERT_TRUE(status.interval.latest_ns - status.interval.earliest_ns < 9 * NS_PER_MS);
     CU_ASSERT_TRUE(world.checks > 50);
