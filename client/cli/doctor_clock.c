@@ -27,8 +27,8 @@ static void examine_bound(struct doctor *doctor, const json_t *status)
     }
     int64_t half_ns = latest_ns / 2 - earliest_ns / 2;
     doctor_add(doctor, "bound", half_ns > BOUND_WIDE_NS ? DOCTOR_WARN : DOCTOR_OK,
-               "UTC is known to +/- %s, while at most %s sources lie and the clock drifts by at "
-               "most %s (class %s)",
+               "UTC is known to +/- %s, while at most %s of the sources lie or are silent, and the "
+               "clock drifts by at most %s (class %s)",
                quantity_format_duration(half_ns, false, half),
                answer_count(assumptions, "faults", faults),
                answer_rate(assumptions, "drift_ppm", false, drift),
@@ -49,7 +49,8 @@ static void examine_control(struct doctor *doctor, const json_t *status)
     } else if (answer_is_true(clock, "shadow")) {
         doctor_add(doctor, "steering", DOCTOR_WARN,
                    "chimed serves the right time from a shadow clock, but leaves this machine's "
-                   "own alone ('control = shadow', or it lacks CAP_SYS_TIME)");
+                   "own alone ('control = shadow', or it lacks CAP_SYS_TIME, or another program "
+                   "steers that)");
         doctor_next(doctor, "set 'control = system', and give it CAP_SYS_TIME, if it should");
     } else if (!answer_is_true(clock, "steering")) {
         doctor_add(doctor, "steering", DOCTOR_WARN, "the clock is not steered; 'state' says why");
@@ -78,10 +79,14 @@ static void examine_rivals(struct doctor *doctor, const struct doctor_facts *fac
 {
     bool is_ours = is_system(facts->status);
     for (size_t i = 0; i < facts->rival_count; i++) {
-        doctor_add(doctor, "rivals", is_ours ? DOCTOR_FAIL : DOCTOR_WARN,
-                   "%s runs as well (process %d)%s", facts->rivals[i].program, facts->rivals[i].pid,
-                   is_ours ? ": two that steer one clock make it wrong" : "");
-        doctor_next(doctor, "systemctl disable --now %s", facts->rivals[i].program);
+        const struct doctor_rival *rival = &facts->rivals[i];
+        doctor_add(doctor, "rivals", is_ours ? DOCTOR_FAIL : DOCTOR_OK,
+                   "%s runs as well (process %d)%s", rival->program, rival->pid,
+                   is_ours ? ": two that steer one clock make it wrong"
+                           : "; it may, as chimed leaves the system's clock alone");
+        if (is_ours) {
+            doctor_next(doctor, "systemctl disable --now $(ps -o unit= %d)", rival->pid);
+        }
     }
     if (facts->kernel_error != 0) {
         doctor_add(doctor, "rivals", DOCTOR_WARN, "the kernel's clock can't be read: %s",

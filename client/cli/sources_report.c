@@ -168,10 +168,10 @@ static void print_asking(FILE *out, const json_t *source)
             answer_poll(source, "poll_log2_s", poll), format_reach(source, reach),
             format_since(source, "asked_ago_ns", asked),
             format_since(source, "answered_ago_ns", answered));
-    fprintf(out, "  %-12s %s sent, %s received, %s valid, %s good; %s kisses of death\n", "packets",
-            answer_count(counts, "sent", sent), answer_count(counts, "received", received),
-            answer_count(counts, "valid", valid), answer_count(counts, "good", good),
-            answer_count(counts, "kisses", kisses));
+    fprintf(out, "  %-12s %s sent, %s received, %s valid, %s good; kisses of death: %s\n",
+            "packets", answer_count(counts, "sent", sent),
+            answer_count(counts, "received", received), answer_count(counts, "valid", valid),
+            answer_count(counts, "good", good), answer_count(counts, "kisses", kisses));
 }
 
 static void print_sample(FILE *out, const json_t *source)

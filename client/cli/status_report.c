@@ -87,7 +87,7 @@ static void print_interval(FILE *out, const json_t *status)
               quantity_format_duration(latest_ns, true, high),
               quantity_format_duration(half_width(earliest_ns, latest_ns), false, half));
     print_row(out, "  holds while",
-              "at most %s of %s sources lie, and the clock drifts by at most "
+              "at most %s of %s sources lie or are silent, and the clock drifts by at most "
               "%s (class %s)",
               answer_count(assumptions, "faults", faults),
               answer_count(assumptions, "sources", sources),
@@ -161,15 +161,20 @@ static void print_sources(FILE *out, const json_t *status)
 {
     const json_t *activity = answer_part(status, "activity");
     const json_t *assumptions = answer_part(status, "assumptions");
+    int64_t bursting = 0;
     char online[QUANTITY_TEXT_MAX];
+    char burst[QUANTITY_TEXT_MAX];
     char offline[QUANTITY_TEXT_MAX];
     char unresolved[QUANTITY_TEXT_MAX];
     char agreeing[QUANTITY_TEXT_MAX];
     char needed[QUANTITY_TEXT_MAX];
+    bool has_burst = answer_integer(activity, "bursting_online", &bursting) && bursting > 0;
     print_row(out, "sources",
-              "%s online, %s offline, %s unresolved; %s agree, %s must ('chime "
+              "%s online%s%s%s, %s offline, %s unresolved; %s agree, %s must ('chime "
               "sources' lists them)",
-              answer_count(activity, "online", online), answer_count(activity, "offline", offline),
+              answer_count(activity, "online", online), has_burst ? ", " : "",
+              has_burst ? answer_count(activity, "bursting_online", burst) : "",
+              has_burst ? " in a burst" : "", answer_count(activity, "offline", offline),
               answer_count(activity, "unresolved", unresolved),
               answer_count(assumptions, "agreeing", agreeing),
               answer_count(assumptions, "needed", needed));
@@ -234,7 +239,7 @@ static void print_server(FILE *out, const json_t *status)
         fprintf(out, " %s", answer_copy(address != NULL ? address : ANSWER_UNKNOWN, text));
     }
     fprintf(out, "%s\n", json_array_size(listening) == 0 ? " no address" : "");
-    print_row(out, "requests", "%s of %s answered; %s clients are remembered",
+    print_row(out, "requests", "%s of %s answered; clients remembered: %s",
               answer_count(server, "answered", answered),
               answer_count(server, "received", received), answer_count(server, "clients", clients));
     print_verdicts(out, server);

@@ -60,8 +60,10 @@ void sync_claim_find_condition(struct sync *sync, struct reading now, struct act
     static const char *const texts[SYNC_CONDITIONS] = {
         [SYNC_STARTING] = "not synchronised",
         [SYNC_SYNCHRONISED] = "synchronised: the sources agree",
-        [SYNC_HOLDOVER] = "holdover: no agreement of sources for eight polls, the error grows",
-        [SYNC_UNBOUNDED] = "no agreement of sources for too long: no error is vouched for",
+        [SYNC_HOLDOVER] = "holdover: no agreement of sources for eight polls, the error grows; "
+                          "'chime sources' says why",
+        [SYNC_UNBOUNDED] = "no agreement of sources for too long: no error is vouched for; 'chime "
+                           "sources' says why",
         [SYNC_PANIC] = "not synchronised: the sources are not believed",
         [SYNC_LOCAL] = "no source is configured",
         [SYNC_ORPHAN] = "no reference: orphan mode",

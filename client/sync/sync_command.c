@@ -122,7 +122,7 @@ static void step(struct sync *sync, struct reading now, struct actions *out)
         reply(out, false,
               sync->judgement.has_estimate
                   ? "the sources are not believed: look at them, then accept them"
-                  : "the sources don't agree on a time to step to: see the sources");
+                  : "the sources don't agree on a time to step to: 'chime sources' says why");
         return;
     }
     char by[QUANTITY_TEXT_MAX];

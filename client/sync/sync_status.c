@@ -23,7 +23,7 @@ static void explain(const struct sync *sync, struct mono now, char reason[STATUS
     case SYNC_HOLDOVER:
     case SYNC_UNBOUNDED:
         snprintf(reason, STATUS_TEXT_MAX,
-                 "no sample on which the sources agree for %s: see the sources", age);
+                 "no sample on which the sources agree for %s; 'chime sources' says why", age);
         break;
     case SYNC_PANIC:
         discipline_explain(&sync->discipline, reason);

@@ -178,7 +178,8 @@ static void prints_a_status(void)
         "synchronised: 3 of 4 agree",
         "+12.35 us, standard deviation 100 ns: our clock is behind",
         "UTC is -1.00 ms to +2.00 ms from our clock: +/- 1.50 ms",
-        "at most 1 of 4 sources lie, and the clock drifts by at most 15.000 ppm (class normal)",
+        "at most 1 of 4 sources lie or are silent, and the clock drifts by at most 15.000 ppm "
+        "(class normal)",
         "4, since the machine slept",
         "system; steered; frequency -12.500 ppm",
         "2, the last by -1.50 s at 2020-09-13 12:26:40.000 UTC",
@@ -188,7 +189,7 @@ static void prints_a_status(void)
         "4 online, 1 offline, 2 unresolved; 3 agree, 3 must",
         "stratum 3, reference 192.0.2.1 (ntp1), root delay 10.0 ms, root dispersion 2.50 ms",
         "0.0.0.0:123",
-        "7 of 10 answered; 2 clients",
+        "7 of 10 answered; clients remembered: 2",
         "access denied: 3",
     };
     for (size_t i = 0; i < COUNT(words); i++) {

@@ -201,9 +201,10 @@ static void sees_who_else_steers(void)
     patient->facts.rival_count = 1;
     patient->facts.rivals[0] = (struct doctor_rival){.program = "chronyd", .pid = 99};
     CU_ASSERT_TRUE(finds(patient, "rivals", DOCTOR_FAIL, "chronyd runs as well (process 99)",
-                         "systemctl disable --now chronyd"));
+                         "systemctl disable --now $(ps -o unit= 99)"));
     set(patient->status, "clock", "shadow", json_true());
-    CU_ASSERT_TRUE(finds(patient, "rivals", DOCTOR_WARN, "chronyd runs as well", NULL));
+    CU_ASSERT_TRUE(
+        finds(patient, "rivals", DOCTOR_OK, "chronyd runs as well (process 99); it may", NULL));
     CU_ASSERT_TRUE(finds(patient, "steering", DOCTOR_WARN, "shadow clock", "CAP_SYS_TIME"));
     set(patient->status, "clock", "shadow", json_false());
     patient->facts.rival_count = 0;
