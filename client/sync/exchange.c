@@ -20,6 +20,11 @@ bool exchange_is_waiting(const struct exchange *exchange)
     return exchange->is_waiting;
 }
 
+void exchange_forget(struct exchange *exchange)
+{
+    exchange->has_previous = false;
+}
+
 /* Zero means "unknown" on the wire. */
 static struct timestamp make_nonce(struct random *random)
 {

@@ -138,6 +138,9 @@ void exchange_sent(struct exchange *exchange, const struct sent *sent);
 enum exchange_verdict exchange_reply(struct exchange *exchange, const struct datagram *datagram,
                                      struct exchange_reply *reply) MUST_CHECK;
 bool exchange_is_waiting(const struct exchange *exchange);
+/* A leap second passed: what an interleaved reply would complete is of the time before it. The next
+ * request is a basic one. */
+void exchange_forget(struct exchange *exchange);
 
 /* A short English name ("root distance"), and a whole sentence that says what was found and what
  * the limit is. */

@@ -180,8 +180,12 @@ static void take_news(struct sync *sync, struct sync_entry *entry, enum source_n
     bool is_sample = news == SOURCE_SAMPLED || news == SOURCE_STEPPED;
     bool counts = sync_judge(sync, is_sample ? entry : NULL, now, out);
     if (counts) {
+        enum sync_condition before = sync->condition;
         sync_clock_steer(sync, true, now, out);
         sync_claim_find_condition(sync, now, out);
+        if (sync->condition != before) {
+            sync_leap_look(sync, now.mono); /* it may be seconds to midnight */
+        }
         sync_claim_publish(sync, now, out);
         sync_judge_report(sync, now.mono, out);
         if (!sync->has_saved_rate) {

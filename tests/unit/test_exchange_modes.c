@@ -154,6 +154,17 @@ static void interleaved_falls_back_to_basic(void)
         world_assert_near(reply.sample.offset_ns, world.offset_ns, 3);
     }
 
+    /* Nothing from before a leap second is completed after it. */
+    interleaved_world(&world);
+    CU_ASSERT_EQUAL(world_run(&world, &reply), EXCHANGE_OK);
+    CU_ASSERT_EQUAL(world_run(&world, &reply), EXCHANGE_OK);
+    CU_ASSERT_TRUE(reply.sample.is_interleaved);
+    exchange_forget(&world.exchange);
+    world.offset_ns -= NS_PER_S;
+    CU_ASSERT_EQUAL(world_run(&world, &reply), EXCHANGE_OK);
+    CU_ASSERT_FALSE(reply.sample.is_interleaved);
+    world_assert_near(reply.sample.offset_ns, world.offset_ns, 3);
+
     /* After some lost replies the request is basic again. */
     interleaved_world(&world);
     CU_ASSERT_EQUAL(world_run(&world, &reply), EXCHANGE_OK);
