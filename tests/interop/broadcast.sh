@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: MIT
 # A chimed that broadcasts, and one that listens to it, signed: to the network's broadcast address, to
 # a multicast group over IPv4 and one over IPv6; with several workers, of which each hears it. The
-# listener's clock starts 80 ms ahead of the sender's.
+# listener's clock starts 80 ms ahead of the sender's. Then packets of an attacker on the sender's machine
+# change nothing, the sender is started anew, and the listener, while the attack goes on.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 . "$(dirname "$0")/variants.sh"
 TRIES=120
 STEP_S=0.5
 HEARD=6
+TOLERANCE_NS=1000000
 
 write_sender() { # ADDRESS
     cat > "$WORK/sender.conf" << CONF
@@ -56,7 +58,8 @@ CONF
 }
 
 ask_listener() { # COMMAND
-    in_client "$CHIME" "$1" --socket "$WORK/listener.sock" 2>&1
+    # shellcheck disable=SC2086 # with its options
+    in_client "$CHIME" $1 --socket "$WORK/listener.sock" 2>&1
 }
 
 # What passed all tests. A broadcast's own time is told before it is signed and sent: with a clock
@@ -65,49 +68,117 @@ heard() {
     awk -F , '$13 == 5 && $18 == 1 && ($4 == "good" || $4 == "doubted")' "$WORK/measurements.csv"
 }
 
-is_following() {
-    [ "$(heard | wc -l)" -ge $HEARD ] &&
-        ask_listener sources | grep -q "^sender .* selected" &&
-        OFFSET_MS=0 ask_offset 's/.*"offset_ns": *\(-*[0-9]*\).*/\1e-9/p' \
-            in_server "$CHIME" query --json "$CLIENT4"
+# Of the listener's clock to the sender's: the best of five answers.
+offset_ns() {
+    in_server "$CHIME" query --json --count 5 --interval 0.1 "$CLIENT4" | "$PYTHON" -c '
+import json, sys
+print(json.load(sys.stdin)["servers"][0]["offset_ns"])'
+}
+
+is_following() { # HEARD
+    [ "$(heard | wc -l)" -ge "$1" ] && ask_listener sources | grep -q "^sender .* selected" || return 1
+    local offset
+    offset=$(offset_ns) && [ -n "$offset" ] && [ "${offset#-}" -lt $TOLERANCE_NS ]
+}
+
+wait_following() { # WHAT HEARD
+    wait_until "the listener goes by what it hears $1" is_following "$2" ||
+        fail "the listener does not follow $1, at $(offset_ns) ns: $(ask_listener sources)
+$(ask_listener status) $(tail -n 5 "$WORK/measurements.csv")"
+    pass "$1 it follows after $(heard | wc -l) broadcasts, at $(offset_ns) ns"
+}
+
+start_sender() {
+    start sender "${SERVER[@]}" ${LEASH[@]+"${LEASH[@]}"} \
+        "$CHIMED_BINARY" --config "$WORK/sender.conf"
+    sender=$DAEMON
+    wait_answer "$SERVER4"
+}
+
+start_listener() {
+    start listener "${CLIENT[@]}" ${LEASH[@]+"${LEASH[@]}"} \
+        "$CHIMED_BINARY" --config "$WORK/listener.conf"
+    listener=$DAEMON
+}
+
+end() { # PID
+    kill -TERM "$1"
+    wait_until "process $1 ends" gone "$1" || fail "process $1 does not end"
+}
+
+attack() { # SECONDS
+    in_server "$PYTHON" "$INTEROP/broadcast.py" "$SENDER" "$TARGET" \
+        "$(in_server cat /sys/class/net/wire/ifindex)" "$1" "$WORK/captured"
+}
+
+counted() { # FIELD
+    ask_listener "sources --json" | sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p"
+}
+
+# Refused packets cost a count, and nothing else.
+check_attack() {
+    local received valid steps sent refused
+    received=$(counted received) valid=$(counted valid) steps=$(counted steps)
+    sent=$(attack 2) || fail "the attacker should send: $sent"
+    received=$(($(counted received) - received))
+    valid=$(($(counted valid) - valid))
+    refused=$((received - valid))
+    [ "$sent" -ge 100 ] && [ $refused -ge 20 ] && [ $valid -le 8 ] ||
+        fail "of $sent packets of an attacker $refused were refused, and $valid taken"
+    [ "$(counted steps),$(counted kisses)" = "$steps,0" ] && is_following $HEARD ||
+        fail "$sent packets of an attacker changed something, at $(offset_ns) ns:" \
+            "$(ask_listener "sources --json") $(tail -n 5 "$WORK/measurements.csv")"
+    pass "of $sent packets of an attacker $refused were refused"
 }
 
 broadcast() {
+    local sender listener count twice
     make_namespaces
     prepare_server
     case $VARIANT in
     broadcast)
         ip -n "$SERVER_NS" address del 192.0.2.1/24 dev wire
         ip -n "$SERVER_NS" address add 192.0.2.1/24 broadcast 192.0.2.255 dev wire
-        write_sender 192.0.2.255
-        write_listener "$SERVER4" ""
+        SENDER=$SERVER4 TARGET=192.0.2.255
+        write_listener "$SENDER" ""
         ;;
     multicast4)
         ip -n "$SERVER_NS" route add 224.0.0.0/4 dev wire
         ip -n "$CLIENT_NS" route add 224.0.0.0/4 dev wire
-        write_sender 224.0.1.1
-        write_listener "$(first_address)" "group = 224.0.1.1"
+        SENDER=$(first_address) TARGET=224.0.1.1
+        write_listener "$SENDER" "group = $TARGET"
         ;;
     multicast6)
-        write_sender "ff02::101%$(in_server cat /sys/class/net/wire/ifindex)"
-        write_listener "$(link_local)" \
+        SENDER=$(link_local) TARGET=ff02::101%$(in_server cat /sys/class/net/wire/ifindex)
+        write_listener "$SENDER" \
             "group = ff02::101%$(in_client cat /sys/class/net/wire/ifindex)"
         ;;
     esac
-    start sender "${SERVER[@]}" ${LEASH[@]+"${LEASH[@]}"} \
-        "$CHIMED_BINARY" --config "$WORK/sender.conf"
-    wait_answer "$SERVER4"
-    start listener "${CLIENT[@]}" ${LEASH[@]+"${LEASH[@]}"} \
-        "$CHIMED_BINARY" --config "$WORK/listener.conf"
-    wait_until "the listener goes by what it hears" is_following ||
-        fail "the listener does not follow: $(ask_listener sources) $(ask_listener status)
-$(tail -n 5 "$WORK/measurements.csv")"
+    write_sender "$TARGET"
+    start_sender
+    start_listener
+    wait_following "at first" $HEARD
     # One a second is sent, and each worker hears it.
-    local count twice
     count=$(heard | wc -l)
     twice=$(heard | cut -c 1-19 | sort | uniq -d | wc -l)
     [ "$twice" -le $((count / 4)) ] || fail "broadcasts should be taken once: $(heard)"
-    pass "follows after $count broadcasts"
+    check_attack
+
+    end "$sender"
+    start_sender
+    wait_following "after the sender's restart" $(($(heard | wc -l) + 2))
+
+    end "$listener"
+    mv "$WORK/measurements.csv" "$WORK/measurements-before.csv"
+    attack 15 > "$WORK/attacker.log" 2>&1 &
+    start_listener
+    wait_following "after its restart, under attack" 2
+    wait_until "the attacker ends" [ -s "$WORK/attacker.log" ] || fail "the attacker does not end"
+    is_following 2 || fail "the attack on its start changed something, at $(offset_ns) ns"
+    # A lie would show: it is of a second.
+    awk -F , '$4 ~ /good|doubted|stepped/ && ($5 > 5e8 || $5 < -5e8)' "$WORK"/measurements*.csv |
+        grep . && fail "what an attacker says was taken"
+    [ "$(cat "$WORK/attacker.log")" -ge 1000 ] || fail "the attack failed"
 }
 
 # Which of its addresses the kernel sends from.
