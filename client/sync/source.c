@@ -238,7 +238,7 @@ void source_send(struct source *source, const uint8_t *payload, size_t size, str
     send->source = source->options.local;
     send->destination = source->remote;
     send->interface = 0;
-    send->wants_stamp = source->options.kind != SOURCE_BROADCAST_SERVER;
+    send->wants_stamp = true;
     send->size = size;
     memcpy(send->payload, payload, size);
     source->counts.sent++;
@@ -332,6 +332,10 @@ enum source_news source_receive(struct source *source, const struct datagram *da
 
 void source_sent(struct source *source, const struct sent *sent)
 {
+    departure_end(&source->departure, sent);
+    if (source->options.kind == SOURCE_BROADCAST_SERVER) {
+        return;
+    }
     if (source->options.kind == SOURCE_PEER) {
         symmetric_sent(&source->peer.symmetric, sent);
     } else {
@@ -382,6 +386,7 @@ void source_shift(struct source *source, int64_t by_ns)
     if (source->filter != NULL) {
         filter_shift(source->filter, by_ns);
     }
+    exchange_forget(&source->exchange);
     bound_shift(&source->bound, by_ns);
     source->sample.wall.ns += by_ns;
     source->sample.source_received.ns += by_ns;

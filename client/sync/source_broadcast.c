@@ -35,12 +35,14 @@ enum source_news source_broadcast_send(struct source *source, const struct sync_
     packet.version = source->options.version;
     packet.mode = MODE_BROADCAST;
     packet.poll = source->options.poll_min;
-    packet.transmit = timestamp_from_unix_ns(sync_state_utc(claim, now).ns);
+    packet.transmit = timestamp_from_unix_ns(sync_state_utc(claim, now).ns +
+                                             departure_lag_ns(&source->departure));
     uint8_t octets[EXCHANGE_REQUEST_MAX];
     packet_write(&packet, octets);
     struct exchange_options options = {.version = source->options.version,
                                        .key_id = source->options.key_id};
     size_t mac = checks_append_mac(source->macs, &options, octets);
+    departure_begin(&source->departure, bytes_make(octets, PACKET_SIZE + mac), now.mono);
     source_send(source, octets, mac != 0 ? PACKET_SIZE + mac : 0, out);
     return SOURCE_NOTHING;
 }

@@ -4,6 +4,7 @@
 #ifndef CLIENT_SYNC_SOURCE_PARTS_H
 #define CLIENT_SYNC_SOURCE_PARTS_H
 #include "client/sync/checks.h"
+#include "client/sync/departure.h"
 #include "client/sync/polling.h"
 #include "client/sync/source.h"
 #include "client/sync/symmetric.h"
@@ -54,7 +55,8 @@ struct source {
     struct exchange exchange;
     struct source_peer peer;
     struct source_broadcast broadcast;
-    struct filter *filter; /* NULL: it learns nothing */
+    struct departure departure; /* of packets that tell our time */
+    struct filter *filter;      /* NULL: it learns nothing */
     struct bound bound;
 
     /* The last good sample, and what stood in its packet. */

@@ -34,6 +34,7 @@ enum source_news source_peer_send(struct source *source, const struct sync_state
                                   struct reading now, struct actions *out)
 {
     uint8_t packet[EXCHANGE_REQUEST_MAX];
+    source->peer.symmetric.lag_ns = departure_lag_ns(&source->departure);
     size_t size =
         symmetric_packet(&source->peer.symmetric, claim, source->polling.poll, now, packet);
     enum source_news news = SOURCE_NOTHING;
@@ -42,6 +43,7 @@ enum source_news source_peer_send(struct source *source, const struct sync_state
     } else {
         polling_sent(&source->polling, now.mono);
     }
+    departure_begin(&source->departure, bytes_make(packet, size), now.mono);
     source_send(source, packet, size, out);
     return news;
 }

@@ -45,7 +45,8 @@ static struct timestamp make_transmit(struct symmetric *symmetric, const struct 
     bits = bits < 1 ? 1 : bits;
     bits = bits > NONCE_BITS_MAX ? NONCE_BITS_MAX : bits;
     uint64_t mask = (UINT64_C(1) << bits) - 1;
-    struct timestamp utc = timestamp_from_unix_ns(sync_state_utc(claim, now).ns);
+    struct timestamp utc =
+        timestamp_from_unix_ns(sync_state_utc(claim, now).ns + symmetric->lag_ns);
     struct timestamp transmit;
     do {
         transmit.bits = (utc.bits & ~mask) | (random_u64(symmetric->random) & mask);

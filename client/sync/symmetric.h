@@ -30,6 +30,7 @@ struct symmetric {
     struct random *random;
     struct macs *macs;
 
+    int64_t lag_ns;            /* how much later a packet leaves; set by the caller */
     struct timestamp transmit; /* of our last packet; unset before the first */
     struct reading sent;
     enum stamp_origin sent_stamp;
