@@ -89,6 +89,8 @@ static void warn_of_folder(const char *path, const char *what, struct place plac
              user[0] != '\0' ? user : "chimed");
     } else if (!S_ISDIR(status.st_mode)) {
         warn(place, "%s '%s' is no folder; name a folder", what, path);
+    } else if (access(path, W_OK) != 0 && errno == EROFS) {
+        warn(place, "%s '%s' is on a read-only file system; name another folder", what, path);
     } else if (!may_write(path, W_OK | X_OK, user)) {
         warn(place, "%s '%s' can't be written by %s; use: chown %s %s", what, path,
              user[0] != '\0' ? user : "this user", user[0] != '\0' ? user : "USER", path);

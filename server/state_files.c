@@ -91,7 +91,7 @@ static char *read_own(const struct state_files *files, const char *name, char pa
                                               : files_read_text(path, TEXT_MAX, &text);
     if (*status != 0 && *status != -ENOENT) {
         warn(files, "%s/%s can't be read: %s; going on without it", files->folder, name,
-             strerror(-*status));
+             *status == -EINVAL ? "it is no text" : strerror(-*status));
     }
     return *status == 0 ? text : NULL;
 }
