@@ -183,8 +183,10 @@ static const struct glossary_entry entries[] = {
      "shadow|control"},
     {"leap second|leap",
      "A second that is inserted at the end of a UTC day (at most twice a year), so that UTC keeps "
-     "up "
-     "with the earth. Inserted, 23:59:59 lasts two seconds. The kernel does it, or it is smeared.",
+     "up with the earth; or one that is left out, which never happened yet. It is known from the "
+     "published list (leap-list), or else from most of the sources, which announce it on the day "
+     "itself, the last of June or December. Inserted, 23:59:59 lasts two seconds. The kernel does "
+     "it, or it is smeared (leap =). For 5 s before and after it no source is asked.",
      "smear|TAI|insert|delete"},
     {"insert", "A leap second comes at the end of this UTC day: it has 86,401 s.", "leap second"},
     {"delete", "The last second of this UTC day is left out: it has 86,399 s.", "leap second"},

@@ -184,7 +184,7 @@ static void take_news(struct sync *sync, struct sync_entry *entry, enum source_n
         sync_clock_steer(sync, true, now, out);
         sync_claim_find_condition(sync, now, out);
         if (sync->condition != before) {
-            sync_leap_look(sync, now.mono); /* it may be seconds to midnight */
+            sync_leap_look(sync, now.mono, out); /* it may be seconds to midnight */
         }
         sync_claim_publish(sync, now, out);
         sync_judge_report(sync, now.mono, out);
@@ -259,7 +259,7 @@ static void take_timer(struct sync *sync, struct reading now, struct actions *ou
         }
         sync_table_maintain(sync, now, out);
         sync_claim_find_condition(sync, now, out);
-        sync_leap_look(sync, now.mono);
+        sync_leap_look(sync, now.mono, out);
         sync_claim_save(sync, false, now, out);
     }
     if (sync->publish_at.ns <= now.mono.ns) {

@@ -40,7 +40,8 @@ static enum sync_condition find_condition(const struct sync *sync, struct mono n
         return SYNC_PANIC;
     }
     int64_t age_ns = now.ns - sync->agreed_at.ns;
-    int64_t patience_ns = HOLDOVER_POLLS * sync->poll_ns;
+    int64_t patience_ns =
+        HOLDOVER_POLLS * sync->poll_ns + sync_leap_pause_ns(sync, sync->agreed_at, now);
     bool has_span = sync->has_agreed && sync->span.is_set;
     if (has_span && !sync->is_followed && age_ns <= patience_ns) {
         return SYNC_SYNCHRONISED;

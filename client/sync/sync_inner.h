@@ -204,13 +204,15 @@ void sync_claim_save(struct sync *sync, bool is_last, struct reading now, struct
 bool sync_is_bounded(const struct sync *sync);
 
 /* sync_leap.c */
-/* Whether one is announced; every 16 s. */
-void sync_leap_look(struct sync *sync, struct mono now);
+/* Whether one is announced; every 16 s, and as soon as the time is known. */
+void sync_leap_look(struct sync *sync, struct mono now, struct actions *out);
 /* It is due: shifts all that is known. */
 void sync_leap_pass(struct sync *sync, struct reading now, struct actions *out);
 /* So near to one that readings are ambiguous; until when. */
 bool sync_leap_is_near(const struct sync *sync, struct mono now);
 struct mono sync_leap_end(const struct sync *sync);
+/* For how long nobody was asked between the two because of one, at most. */
+int64_t sync_leap_pause_ns(const struct sync *sync, struct mono since, struct mono now);
 /* The interval as POSIX counts, near a leap second. */
 void sync_leap_break(const struct sync *sync, struct mono now, struct interval *interval);
 /* What is to be added to UTC for the clock and for whoever is served; and its rate. */

@@ -21,10 +21,11 @@ static int64_t leap_instant_ns(enum packet_leap leap, struct wall midnight)
 }
 
 /* What the list says, or most of the sources that count. */
-static enum packet_leap announced(const struct sync *sync, struct wall utc)
+static enum packet_leap announced(const struct sync *sync, struct wall utc, bool *is_listed)
 {
     enum packet_leap leap = LEAP_NONE;
-    if (leap_table_pending(&sync->options.leaps, utc, &leap)) {
+    *is_listed = leap_table_pending(&sync->options.leaps, utc, &leap);
+    if (*is_listed) {
         return leap;
     }
     uint8_t leaps[SYNC_SOURCES_MAX];
@@ -38,9 +39,23 @@ static enum packet_leap announced(const struct sync *sync, struct wall utc)
     return leap_vote(leaps, count, utc);
 }
 
-void sync_leap_look(struct sync *sync, struct mono now)
+static void report(enum packet_leap leap, bool is_listed, struct actions *out)
+{
+    if (leap == LEAP_NONE) {
+        actions_report(out, REPORT_NOTICE, "the leap second is not announced any more");
+        return;
+    }
+    actions_report(out, REPORT_NOTICE, "a leap second will be %s at the end of this UTC day, %s",
+                   leap == LEAP_INSERT ? "inserted" : "deleted",
+                   is_listed ? "as the list of leap seconds has it"
+                             : "as most of the sources announce");
+}
+
+void sync_leap_look(struct sync *sync, struct mono now, struct actions *out)
 {
     struct estimate estimate;
+    enum packet_leap before = sync->leap;
+    bool is_listed;
     /* During an inserted second the day is still the one that had it announced. */
     if (sync_leap_is_near(sync, now)) {
         return;
@@ -51,7 +66,10 @@ void sync_leap_look(struct sync *sync, struct mono now)
         return;
     }
     struct wall midnight = leap_end_of_day(estimate.wall);
-    enum packet_leap leap = announced(sync, estimate.wall);
+    enum packet_leap leap = announced(sync, estimate.wall, &is_listed);
+    if (leap != before) {
+        report(leap, is_listed, out);
+    }
     if (leap == LEAP_NONE) {
         return;
     }
@@ -65,6 +83,14 @@ bool sync_leap_is_near(const struct sync *sync, struct mono now)
 {
     return (sync->leap != LEAP_NONE && now.ns > sync->leap_at.ns - NEAR_NS) ||
            (sync->passed != LEAP_NONE && now.ns < sync->passed_at.ns + NEAR_NS);
+}
+
+int64_t sync_leap_pause_ns(const struct sync *sync, struct mono since, struct mono now)
+{
+    bool is_ahead = sync->leap != LEAP_NONE && now.ns > sync->leap_at.ns - NEAR_NS;
+    bool is_behind = sync->passed != LEAP_NONE && since.ns < sync->passed_at.ns + NEAR_NS &&
+                     now.ns > sync->passed_at.ns - NEAR_NS;
+    return is_ahead || is_behind ? 2 * NEAR_NS : 0;
 }
 
 struct mono sync_leap_end(const struct sync *sync)
