@@ -98,8 +98,9 @@ static struct source *make_source(struct sync *sync, const struct source_options
 /* Sources are asked one after the other, so that they tell of the clock at different instants. */
 static int64_t spread_ns(const struct source_options *options, size_t index, size_t count)
 {
-    int64_t whole_ns =
-        options->is_iburst ? SPREAD_BURST_NS : timestamp_log2_to_ns(options->poll_min);
+    /* A listener begins with a burst, too. */
+    bool is_burst = options->is_iburst || options->kind == SOURCE_BROADCAST_CLIENT;
+    int64_t whole_ns = is_burst ? SPREAD_BURST_NS : timestamp_log2_to_ns(options->poll_min);
     return whole_ns / (int64_t)count * (int64_t)index;
 }
 
@@ -427,11 +428,12 @@ static void replace(struct sync *sync, struct sync_entry *entry, struct reading 
                     struct actions *out)
 {
     char old[ADDRESS_TEXT_MAX], new[ADDRESS_TEXT_MAX];
+    enum source_state state = entry->state; /* what try_next() leaves is the new one's */
     address_format(&entry->remote, old);
     if (try_next(sync, entry, now.mono)) {
         actions_report(out, REPORT_NOTICE, "%s: %s in place of %s, which is %s",
                        sync_entry_options(sync, entry)->name, address_format(&entry->remote, new),
-                       old, source_state_name(SOURCE_UNREACHABLE));
+                       old, source_state_name(state));
     } else {
         resolve_again(&sync->table.names[entry->name], now.mono);
     }
