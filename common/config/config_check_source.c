@@ -52,11 +52,18 @@ static bool is_same_host(const char *a, const char *b)
     return *a == '\0' && *b == '\0';
 }
 
+/* The IPv4 and the IPv6 address of a name may be two sources. */
+static bool is_same_family(const struct config_source *a, const struct config_source *b)
+{
+    return a->family == b->family || a->family == ADDRESS_NONE || b->family == ADDRESS_NONE;
+}
+
 static void check_unique(struct config_reading *reading, size_t index)
 {
     const struct config_source *items = reading->draft.config.sources.items;
     for (size_t i = 0; i < index; i++) {
         if (items[i].kind == items[index].kind && items[i].port == items[index].port &&
+            is_same_family(&items[i], &items[index]) &&
             is_same_host(items[i].host, items[index].host)) {
             config_complain(reading, seen_of(reading, index, "address")->line,
                             "[source %s] address: [source %s] on line %lu has the same address and "

@@ -322,6 +322,9 @@ static void a_source_is_checked_as_a_whole(void)
     }
     accept(A "[source b]\naddress = time.example:124\n"
              "[source c]\naddress = time.example\nkind = peer\n");
+    accept(A "family = ipv4\n[source b]\naddress = time.example\nfamily = ipv6\n");
+    refuse(A "family = ipv4\n[source b]\naddress = time.example\n",
+           "a.conf:5: [source b] address: [source a] on line 1 has the same address and kind");
     accept(A "noselect = yes\nprefer = no\ntrust = no\nrequire = no\n");
     /* A mistake in one key draws no complaint about what depends on it. */
     refuse("[keys]\nfile = a\n" A "key = 1\n", "a.conf:2: ");
