@@ -150,6 +150,11 @@ static bool open_operator(struct daemon *daemon)
     bool is_auto = config->control.socket_is_auto;
     const char *configured = config->control.socket[0] != '\0' ? config->control.socket : "none";
     if (!operator_path(is_auto ? "auto" : configured, path)) {
+        if (is_auto) {
+            log_message(LOG_LEVEL_NOTICE, "no socket for 'chime status' and its like: "
+                                          "XDG_RUNTIME_DIR is not set; name a path as socket in "
+                                          "[control], or off");
+        }
         return true;
     }
     struct operator_options options = {.path = path,
