@@ -30,6 +30,8 @@ rate-burst = 255
 ${2:+user = $2}
 [keys]
 file = $WORK/keys
+[control]
+socket = $WORK/chimed.sock
 CONF
 }
 

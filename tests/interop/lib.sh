@@ -84,8 +84,12 @@ end_daemons() {
     DAEMONS=()
 }
 
-gone() {
-    ! kill -0 "$1" 2> /dev/null || grep -qs '^State:.Z' "/proc/$1/status"
+# A process that was killed shows as a zombie before the last of its threads has ended, and so long
+# its sockets stay open.
+gone() { # PID
+    local state
+    state=$(sed -n 's/^State:.\(.\).*/\1/p; s/^Threads:.//p' "/proc/$1/status" 2> /dev/null)
+    [ -z "$state" ] || [ "$state" = $'Z\n1' ]
 }
 
 cleanup() {

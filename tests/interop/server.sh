@@ -36,6 +36,7 @@ workers = ${WORKERS:-1}
 [keys]
 file = $WORK/keys
 [control]
+socket = off
 chronyc = 127.0.0.1:323 [::1]:323
 chronyc-socket = $WORK/server.sock
 [log]

@@ -29,6 +29,8 @@ virtual-offset = $offset ms
 listen = ${*/%/:$PORT}
 local-stratum = $stratum
 workers = 0
+[control]
+socket = off
 CONF
     start "$name" ${LEASH[@]+"${LEASH[@]}"} "$CHIMED_BINARY" --config "$WORK/$name.conf"
     wait_until "$name answers or ends" answers_or_ended "$DAEMON" "$1" && is_running "$DAEMON"
