@@ -174,8 +174,8 @@ void discipline_explain(const struct discipline *discipline, char reason[DISCIPL
         quantity_format_duration(discipline->panic_offset_ns, true, offset);
         quantity_format_duration(discipline->options.panic_ns, false, limit);
         snprintf(reason, DISCIPLINE_REASON_MAX,
-                 "the sources are %s from this clock, and more than %s is not believed; look at "
-                 "them, then accept it or set the clock",
+                 "the sources are %s from this clock, and more than %s is not believed: see "
+                 "'chime sources', then 'chime accept' it, or set the clock",
                  offset, limit);
     }
 }

@@ -259,6 +259,7 @@ static void take_timer(struct sync *sync, struct reading now, struct actions *ou
         }
         sync_table_maintain(sync, now, out);
         sync_claim_find_condition(sync, now, out);
+        sync_judge_report_lost(sync, now.mono, out);
         sync_leap_look(sync, now.mono, out);
         sync_claim_save(sync, false, now, out);
     }

@@ -7,6 +7,8 @@
 /* Nobody can fill the log by lying now and then. */
 #define REPORT_AGAIN_NS (600 * NS_PER_S)
 #define SELECTED_AGAIN_NS (60 * NS_PER_S)
+/* A source may be silent for so long after the start. */
+#define LOST_FIRST_NS (30 * NS_PER_S)
 
 static int64_t half_ns(const struct interval *interval)
 {
@@ -199,5 +201,42 @@ void sync_judge_report(struct sync *sync, struct mono now, struct actions *out)
         actions_report(out, REPORT_WARNING, "%s (%s) is a falseticker: %s",
                        sync_entry_options(sync, entry)->name,
                        address_format(&entry->remote, address), reason);
+    }
+}
+
+static bool is_lost(enum source_state state)
+{
+    return state == SOURCE_UNREACHABLE || state == SOURCE_DENIED || state == SOURCE_DISTANT ||
+           state == SOURCE_UNSYNCHRONISED || state == SOURCE_LOOP;
+}
+
+static bool is_back(enum source_state state)
+{
+    return state == SOURCE_COMBINED || state == SOURCE_SELECTED || state == SOURCE_UNPREFERRED ||
+           state == SOURCE_UNLIKELY || state == SOURCE_NOSELECT;
+}
+
+void sync_judge_report_lost(struct sync *sync, struct mono now, struct actions *out)
+{
+    for (size_t i = 0; i < sync->table.count; i++) {
+        struct sync_entry *entry = &sync->table.entries[i];
+        bool was_lost = entry->is_told_lost;
+        bool is_soon = entry->lost_at.ns > 0 && now.ns - entry->lost_at.ns < REPORT_AGAIN_NS;
+        bool begins = !was_lost && is_lost(entry->state) && !is_soon &&
+                      now.ns - sync->started.ns >= LOST_FIRST_NS;
+        bool ends = was_lost && is_back(entry->state);
+        if (!(begins || ends) || actions_room(out) < 4) {
+            continue;
+        }
+        char address[ADDRESS_TEXT_MAX], reason[STATUS_TEXT_MAX] = "it answers, and can be used";
+        entry->is_told_lost = begins;
+        if (begins) {
+            entry->lost_at = now;
+            sync_judge_explain(sync, entry, now, reason);
+        }
+        actions_report(out, begins ? REPORT_WARNING : REPORT_NOTICE, "%s (%s) is %s: %s",
+                       sync_entry_options(sync, entry)->name,
+                       address_format(&entry->remote, address),
+                       begins ? source_state_name(entry->state) : "back", reason);
     }
 }

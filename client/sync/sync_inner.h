@@ -53,6 +53,8 @@ struct sync_entry {
     bool is_candidate; /* its interval is held against the others' */
     double weight;
     struct mono reported; /* when the log was last told that it is a falseticker; 0: never */
+    bool is_told_lost;    /* the log was told that it can't be used, and not yet that it can ... */
+    struct mono lost_at;  /* ... when */
 };
 
 struct sync_table {
@@ -181,6 +183,8 @@ void sync_judge_explain(const struct sync *sync, const struct sync_entry *entry,
 void sync_end_epoch(struct sync *sync, const char *reason, struct actions *out);
 /* Tells the log of who is a falseticker, or selected, now and then. */
 void sync_judge_report(struct sync *sync, struct mono now, struct actions *out);
+/* Tells the log which sources are silent or useless for a while, and when they are back. */
+void sync_judge_report_lost(struct sync *sync, struct mono now, struct actions *out);
 bool sync_is_own_refid(const struct sync *sync, uint32_t refid);
 
 /* sync_clock.c */

@@ -222,6 +222,12 @@ static void test_silent(void)
     CU_ASSERT_EQUAL(state_of("b"), SOURCE_UNREACHABLE);
     /* Two of three that answer are no longer silent than the third: still one may lie. */
     CU_ASSERT_EQUAL(status.needed, 2);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(world.reports, "b (192.0.2.2) is unreachable: "));
+    CU_ASSERT_PTR_NULL(strstr(strstr(world.reports, " is unreachable") + 1, " is unreachable"));
+    CU_ASSERT_PTR_NULL(strstr(world.reports, "is back"));
+    world.servers[1].is_silent = false;
+    sync_world_run(&world, 300 * NS_PER_S);
+    CU_ASSERT_PTR_NOT_NULL(strstr(world.reports, "b (192.0.2.2) is back: "));
     sync_world_end(&world);
 }
 
