@@ -9,7 +9,7 @@
 . "$(dirname "$0")/variants.sh"
 TRIES=120
 STEP_S=0.5
-HEARD=6
+HEARD=4
 TOLERANCE_NS=1000000
 
 write_sender() { # ADDRESS
@@ -170,7 +170,7 @@ broadcast() {
 
     end "$listener"
     mv "$WORK/measurements.csv" "$WORK/measurements-before.csv"
-    attack 15 > "$WORK/attacker.log" 2>&1 &
+    attack 12 > "$WORK/attacker.log" 2>&1 &
     start_listener
     wait_following "after its restart, under attack" 2
     wait_until "the attacker ends" [ -s "$WORK/attacker.log" ] || fail "the attacker does not end"
