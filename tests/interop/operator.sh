@@ -8,7 +8,6 @@ begin
 prepare_server
 [ -x "$CHIME" ] || fail "no $CHIME: run make, or name one with CHIME="
 SOCKET=$WORK/chimed.sock
-BASE=$((20000 + $$ * 11 % 12000))
 
 # A reference, and a daemon that follows it through two names; a third source never answers.
 write_configs() {
@@ -79,9 +78,25 @@ is_synchronised() {
     chime status | grep -q "^state *synchronised"
 }
 
+serves_or_ended() { # NAME PID
+    gone "$2" || grep -q "serving NTP" "$WORK/$1.log"
+}
+
+start_serving() { # NAME
+    start "$1" "${LEASH[@]}" "$CHIMED_BINARY" --config "$WORK/$1.conf"
+    wait_until "$1 serves or ends" serves_or_ended "$1" "$DAEMON" && is_running "$DAEMON"
+}
+
+# On ports that are free now.
 start_daemons() {
-    start reference "${LEASH[@]}" "$CHIMED_BINARY" --config "$WORK/reference.conf"
-    start chimed "${LEASH[@]}" "$CHIMED_BINARY" --config "$WORK/chimed.conf"
+    local attempt
+    for attempt in 0 1 2 3 4; do
+        BASE=$((20000 + ($$ * 11 + attempt * 1009) % 12000))
+        write_configs
+        start_serving reference && start_serving chimed && break
+        grep -q "in use" "$WORK"/*.log || break
+        end_daemons
+    done
     SERVER_PID=$DAEMON
     said=$(wait_until "chimed answers chime" chime status) || fail "$said"
 }
@@ -122,9 +137,12 @@ check_views() {
 # The live view on a terminal, which script(1) provides: q ends it, and the terminal is as before.
 check_screen() {
     command -v script > /dev/null || return 0
-    said=$( (sleep 1; printf q) | TERM=xterm timeout 10 \
-        script -qec "'$CHIME' watch --socket '$SOCKET' 0.1; echo exit=\$?" /dev/null) ||
-        fail "watch on a terminal should end with q: $said"
+    : > "$WORK/screen"
+    (wait_until "there is a screen" grep -q OFFSET "$WORK/screen" >&2; printf q) |
+        TERM=xterm timeout 30 script -qec \
+            "'$CHIME' watch --socket '$SOCKET' 0.1; echo exit=\$?" /dev/null > "$WORK/screen" ||
+        fail "watch on a terminal should end with q: $(cat "$WORK/screen")"
+    said=$(cat "$WORK/screen")
     case $said in
     *$'\033[?1049h'*OFFSET*$'\033[?1049l'*exit=0*) ;;
     *) fail "watch should draw a screen, and leave it: $said" ;;
@@ -229,7 +247,6 @@ check_stale() {
     pass "a socket that a crash left is replaced, a live one is not"
 }
 
-write_configs
 check_absence
 start_daemons
 check_views
