@@ -135,7 +135,7 @@ size_t responder_size(const struct request *request)
 struct responder_claim responder_claim_make(const struct sync_state *state, struct mono now)
 {
     struct responder_claim claim = {
-        .leap = state->leap,
+        .leap = sync_state_leap(state, now),
         .stratum = state->stratum,
         .precision = state->precision,
         .root_delay = timestamp_short_from_ns(state->root_delay_ns),

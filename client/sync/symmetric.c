@@ -16,7 +16,7 @@ void symmetric_init(struct symmetric *symmetric, const struct exchange_options *
 struct packet symmetric_claim(const struct sync_state *claim, struct mono now)
 {
     struct packet packet = {
-        .leap = claim->leap,
+        .leap = sync_state_leap(claim, now),
         .stratum = claim->stratum,
         .precision = claim->precision,
         .root_delay = timestamp_short_from_ns(claim->root_delay_ns),

@@ -167,6 +167,7 @@ static void set_timebase(const struct sync *sync, bool has_line, const struct es
         state->timebase = TIMEBASE_LINE;
         state->utc = estimate->wall;
         state->rate_ppm = estimate->rate_ppm;
+        sync_leap_foretell(sync, state);
     } else {
         state->timebase = sync->options.is_shadow ? TIMEBASE_LINE : TIMEBASE_SYSTEM;
         state->utc = sync_clock(sync, now).wall;

@@ -222,6 +222,8 @@ void sync_leap_break(const struct sync *sync, struct mono now, struct interval *
 /* What is to be added to UTC for the clock and for whoever is served; and its rate. */
 int64_t sync_leap_smear(const struct sync *sync, struct wall utc, double *ppm);
 void sync_leap_serve(const struct sync *sync, struct estimate *estimate);
+/* So that it comes in time for those who are served, however late we are. */
+void sync_leap_foretell(const struct sync *sync, struct sync_state *state);
 /* What is announced to others. */
 enum packet_leap sync_leap_shown(const struct sync *sync);
 

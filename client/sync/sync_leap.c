@@ -189,6 +189,14 @@ void sync_leap_serve(const struct sync *sync, struct estimate *estimate)
     estimate->rate_ppm += ppm;
 }
 
+void sync_leap_foretell(const struct sync *sync, struct sync_state *state)
+{
+    if (sync->leap != LEAP_NONE && sync->options.leap != SYNC_LEAP_SMEAR) {
+        state->leap_by_ns = leap_by_ns(sync->leap);
+        state->leap_from.ns = leap_instant_ns(sync->leap, sync->midnight);
+    }
+}
+
 enum packet_leap sync_leap_shown(const struct sync *sync)
 {
     return sync->options.leap == SYNC_LEAP_SMEAR ? LEAP_NONE : sync->leap;

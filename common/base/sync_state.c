@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/base/sync_state.h"
 
+#define LEAP_NOTHING 0
 #define LEAP_UNKNOWN 3
 #define STRATUM_UNSYNCHRONISED 16
 #define MAXDISP_NS (16 * NS_PER_S) /* RFC 5905's word for "no idea" */
@@ -37,14 +38,32 @@ static int64_t gain_ns(int64_t elapsed_ns, double rate_ppm, double rounding)
     return gain < 9.2e18 ? (int64_t)gain : INT64_MAX;
 }
 
+static int64_t line_ns(const struct sync_state *state, struct mono now)
+{
+    int64_t elapsed_ns = saturated_subtract(now.ns, state->anchor.ns);
+    int64_t advance_ns = saturated_add(elapsed_ns, gain_ns(elapsed_ns, state->rate_ppm, 0.5));
+    return saturated_add(state->utc.ns, advance_ns);
+}
+
+static bool has_leapt(const struct sync_state *state, int64_t utc_ns)
+{
+    return state->timebase == TIMEBASE_LINE && state->leap_by_ns != 0 &&
+           utc_ns >= state->leap_from.ns;
+}
+
 struct wall sync_state_utc(const struct sync_state *state, struct reading now)
 {
     if (state->timebase == TIMEBASE_SYSTEM) {
         return now.wall;
     }
-    int64_t elapsed_ns = saturated_subtract(now.mono.ns, state->anchor.ns);
-    int64_t advance_ns = saturated_add(elapsed_ns, gain_ns(elapsed_ns, state->rate_ppm, 0.5));
-    return (struct wall){.ns = saturated_add(state->utc.ns, advance_ns)};
+    int64_t utc_ns = line_ns(state, now.mono);
+    int64_t leap_ns = has_leapt(state, utc_ns) ? state->leap_by_ns : 0;
+    return (struct wall){.ns = saturated_add(utc_ns, leap_ns)};
+}
+
+uint8_t sync_state_leap(const struct sync_state *state, struct mono now)
+{
+    return has_leapt(state, line_ns(state, now)) ? LEAP_NOTHING : state->leap;
 }
 
 int64_t sync_state_dispersion_ns(const struct sync_state *state, struct mono now)

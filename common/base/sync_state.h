@@ -18,8 +18,12 @@ struct sync_state {
     struct mono anchor;
     struct wall utc;
     double rate_ppm;
+    /* Where the line reads leap_from, UTC goes on by so much beside it: nobody has to be told in
+     * that very moment. 0: no leap second is due. */
+    int64_t leap_by_ns;
+    struct wall leap_from;
 
-    uint8_t leap;     /* enum packet_leap */
+    uint8_t leap;     /* enum packet_leap, until the line reads leap_from */
     uint8_t stratum;  /* 1 to 15; 16 is "unsynchronised" */
     int8_t precision; /* log2 seconds, measured */
     uint32_t refid;
@@ -32,6 +36,8 @@ struct sync_state {
 
 /* UTC at a reading of both clocks. */
 struct wall sync_state_utc(const struct sync_state *state, struct reading now);
+/* The leap bits at that instant. */
+uint8_t sync_state_leap(const struct sync_state *state, struct mono now);
 /* The root dispersion at that instant, in nanoseconds; never negative. */
 int64_t sync_state_dispersion_ns(const struct sync_state *state, struct mono now);
 /* Unsynchronised: leap 3, stratum 16, no reference; UTC is what the system clock shows. */

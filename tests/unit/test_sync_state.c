@@ -79,6 +79,26 @@ static void extremes_saturate(void)
     CU_ASSERT_EQUAL(sync_state_dispersion_ns(&state, (struct mono){.ns = DAY_NS}), INT64_MAX);
 }
 
+static void leap_comes_by_itself(void)
+{
+    static const int64_t by_ns[] = {-NS_PER_S, NS_PER_S};
+    for (size_t i = 0; i < 2; i++) {
+        struct sync_state state = line(1000, NOW_NS, 0);
+        state.leap = 1;
+        CU_ASSERT_EQUAL(sync_state_leap(&state, (struct mono){.ns = INT64_MAX}), 1);
+        state.leap_by_ns = by_ns[i];
+        state.leap_from.ns = NOW_NS + 500;
+        CU_ASSERT_EQUAL(sync_state_utc(&state, reading_at(1499, 7)).ns, NOW_NS + 499);
+        CU_ASSERT_EQUAL(sync_state_leap(&state, (struct mono){.ns = 1499}), 1);
+        CU_ASSERT_EQUAL(sync_state_utc(&state, reading_at(1500, 7)).ns, NOW_NS + 500 + by_ns[i]);
+        CU_ASSERT_EQUAL(sync_state_leap(&state, (struct mono){.ns = 1500}), 0);
+        /* The system clock has its own. */
+        state.timebase = TIMEBASE_SYSTEM;
+        CU_ASSERT_EQUAL(sync_state_utc(&state, reading_at(1500, 7)).ns, 7);
+        CU_ASSERT_EQUAL(sync_state_leap(&state, (struct mono){.ns = 1500}), 1);
+    }
+}
+
 static void dispersion_grows(void)
 {
     struct sync_state state = line(1000, NOW_NS, 0);
@@ -114,6 +134,7 @@ static const struct unit_case cases[] = {
     {"line is exact for days", line_is_exact_for_days},
     {"line rounds to nearest", line_rounds_to_nearest},
     {"extremes saturate", extremes_saturate},
+    {"a leap second comes by itself", leap_comes_by_itself},
     {"dispersion grows", dispersion_grows},
     {"unsynchronised says so", unsynchronised_says_so},
 };
