@@ -103,6 +103,14 @@ static bool is_panic(const struct discipline *discipline, double offset_ns)
            fabs(offset_ns) > (double)discipline->options.panic_ns;
 }
 
+/* Somebody looked at the offset of the panic and vouched for that, not for whatever comes. */
+static bool is_vouched_for(const struct discipline *discipline, double offset_ns)
+{
+    double beyond_ns = offset_ns - (double)discipline->panic_offset_ns;
+    return discipline->is_accepted && (discipline->state != DISCIPLINE_PANIC ||
+                                       fabs(beyond_ns) <= (double)discipline->options.panic_ns);
+}
+
 void discipline_update(struct discipline *discipline, const struct estimate *estimate,
                        int64_t poll_ns, struct reading now, struct discipline_command *command)
 {
@@ -111,15 +119,15 @@ void discipline_update(struct discipline *discipline, const struct estimate *est
                          ? discipline->options.step_updates
                          : START_UPDATES;
     discipline->updates += discipline->updates <= start;
-    bool may_step =
-        discipline->is_accepted || discipline->updates <= discipline->options.step_updates;
-    if (!discipline->is_accepted && is_panic(discipline, offset_ns)) {
+    bool is_accepted = is_vouched_for(discipline, offset_ns);
+    bool may_step = is_accepted || discipline->updates <= discipline->options.step_updates;
+    discipline->is_accepted = false;
+    if (!is_accepted && is_panic(discipline, offset_ns)) {
         discipline->state = DISCIPLINE_PANIC;
         discipline->panic_offset_ns = estimate->wall.ns - now.wall.ns;
         hold(discipline, now.mono, command);
         return;
     }
-    discipline->is_accepted = false;
     discipline->rate_ppm = estimate->rate_ppm;
     discipline->state =
         discipline->updates <= START_UPDATES ? DISCIPLINE_STARTING : DISCIPLINE_STEERING;

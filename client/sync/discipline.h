@@ -61,8 +61,8 @@ void discipline_update(struct discipline *discipline, const struct estimate *est
  * the last rate. */
 bool discipline_check(struct discipline *discipline, const struct estimate *estimate,
                       struct reading now, struct discipline_command *command) MUST_CHECK;
-/* Somebody vouches for the sources: the next update steps the clock if it is off by more than
- * step_ns, and ends a panic. */
+/* Somebody vouches for the offset that the panic was about: if the next update finds it still, give
+ * or take panic_ns, it steps the clock and ends the panic. */
 void discipline_accept(struct discipline *discipline);
 /* In one sentence, why the clock is not steered; empty if it is. */
 void discipline_explain(const struct discipline *discipline, char reason[DISCIPLINE_REASON_MAX]);

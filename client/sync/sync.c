@@ -227,7 +227,9 @@ static void take_datagram(struct sync *sync, const struct event *event, struct a
     if (entry == NULL || !entry->is_connected || sync_leap_is_near(sync, event->now.mono)) {
         return;
     }
-    learn_address(sync, entry, &event->datagram.destination);
+    if (!event->datagram.to_group) {
+        learn_address(sync, entry, &event->datagram.destination);
+    }
     enum source_news news =
         source_receive(entry->source, &event->datagram, &sync->state, event->now, out);
     take_news(sync, entry, news, event->now, out);
@@ -310,10 +312,17 @@ static void take_clock_set(struct sync *sync, const struct event *event, struct 
         return;
     }
     quantity_format_duration(event->disruption.by_ns, true, by);
-    sync_clock_disturb(sync, event->disruption.by_ns, true, event->now);
-    actions_report(out, REPORT_WARNING,
-                   "somebody else set the system clock, by %s; it is %s what the sources say", by,
-                   sync->discipline.state == DISCIPLINE_STARTING ? "set back to" : "slewed to");
+    if (sync->discipline.state == DISCIPLINE_PANIC) {
+        /* Perhaps the cure. If the sources are still too far from it, they were not believed
+         * before, and are not now. */
+        actions_report(out, REPORT_WARNING, "somebody else set the system clock, by %s", by);
+    } else {
+        sync_clock_disturb(sync, event->disruption.by_ns, true, event->now);
+        actions_report(out, REPORT_WARNING,
+                       "somebody else set the system clock, by %s; it is %s what the sources say",
+                       by,
+                       sync->discipline.state == DISCIPLINE_STARTING ? "set back to" : "slewed to");
+    }
     if (sync_judge(sync, NULL, event->now, out) || sync->judgement.has_estimate) {
         sync_clock_steer(sync, true, event->now, out);
     }

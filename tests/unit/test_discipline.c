@@ -242,6 +242,14 @@ static void what_is_accepted_is_stepped_once(void)
     settle(&bench);
     bench.source_ns += 2000e9;
     update(&bench);
+    /* That offset, and no other that comes instead. */
+    discipline_accept(&bench.discipline);
+    bench.source_ns -= 100000e9;
+    update(&bench);
+    CU_ASSERT_EQUAL(bench.discipline.state, DISCIPLINE_PANIC);
+    bench.source_ns += 100000e9;
+    update(&bench);
+    CU_ASSERT_EQUAL(bench.discipline.state, DISCIPLINE_PANIC);
     discipline_accept(&bench.discipline);
     update(&bench);
     CU_ASSERT_EQUAL(bench.discipline.state, DISCIPLINE_STEERING);

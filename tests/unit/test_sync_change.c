@@ -113,6 +113,13 @@ static void test_panic(void)
     CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < NS_PER_MS);
     sync_world_command(&world, COMMAND_STEP, "");
     CU_ASSERT_FALSE(world.reply.is_done);
+    /* Who sets it by hand is not overruled by sources that are not believed. */
+    unsigned steps = world.steps;
+    set_clock(10 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_PANIC);
+    sync_world_run(&world, 120 * NS_PER_S);
+    CU_ASSERT_EQUAL(world.steps, steps);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_PANIC);
     sync_world_command(&world, COMMAND_ACCEPT, "");
     CU_ASSERT_TRUE(world.reply.is_done);
     CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
