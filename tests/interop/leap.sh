@@ -51,7 +51,8 @@ start_one() { # NAME MIDNIGHT OFFSET-MS CONTROL LIST LEAP SOURCE…
         printf '[clock]\ncontrol = %s\nstate-dir = %s\n' "$control" "$WORK/state$NUMBER"
         printf 'leap-list = %s\nleap = %s\nleap-window = 1000 s\n' "$list" "$leap"
         printf '[server]\nlisten = 127.0.0.1:%d\nworkers = 0\n' $((11000 + NUMBER))
-        printf '[control]\nsocket = %s\n[log]\nlevel = info\n' "$WORK/$name.sock"
+        printf '[control]\nsocket = %s\nchronyc = 127.0.0.1:%d\n[log]\nlevel = info\n' \
+            "$WORK/$name.sock" $((12000 + NUMBER))
         printf 'tracking = %s\nmeasurements = %s\n' "$WORK/$name.csv" "$WORK/$name.answers.csv"
         for source in "$@"; do
             printf '[source s%s]\naddress = %s\npoll = 1 s 1 s\n%s' "${source//./-}" "127.0.$source" "$MORE"
@@ -105,6 +106,17 @@ start_one day-before "$DAY_BEFORE" 20 system "$WORK/one-more" kernel 6.1 6.2 6.3
 
 wait_until "chime status announces it" shows list "leap second *insert at the end of this UTC day" ||
     fail "chime status does not announce it"
+if chronyc=$(stock_program chronyc); then
+    tracks() { # WORDS
+        in_client "$chronyc" -n -h 127.0.0.1 -p 12001 tracking | grep -q "Leap status *: $1"
+    }
+    wait_until "chronyc announces it" tracks "Insert second" ||
+        fail "chronyc does not announce it: $(in_client "$chronyc" -h 127.0.0.1 -p 12001 tracking)"
+    wait_until "chronyc has it behind it" tracks "Normal" || fail "chronyc announces it for ever"
+    pass "chronyc tracking announces it, and then no more"
+else
+    echo "without chronyc: $chronyc"
+fi
 for pid in "${WATCHERS[@]}"; do
     wait_until "midnight is over" gone "$pid" || fail "the watcher does not end"
 done
