@@ -87,6 +87,32 @@ static int64_t combine(const struct selection_candidate *candidates, size_t coun
     return (int64_t)((uint64_t)origin_ns + (uint64_t)(mean_ns + 0.5));
 }
 
+static void sort_edges(const struct selection_candidate *candidates, size_t count,
+                       struct edge edges[2 * SELECTION_MAX])
+{
+    assert(count <= SELECTION_MAX);
+    for (size_t i = 0; i < count; i++) {
+        assert(candidates[i].interval.earliest_ns <= candidates[i].interval.latest_ns);
+        edges[2 * i] = (struct edge){.at_ns = candidates[i].interval.earliest_ns, .is_end = false};
+        edges[2 * i + 1] = (struct edge){.at_ns = candidates[i].interval.latest_ns, .is_end = true};
+    }
+    qsort(edges, 2 * count, sizeof(edges[0]), compare_edges);
+}
+
+bool selection_hull(const struct selection_candidate *candidates, size_t count, size_t needed,
+                    struct interval *hull)
+{
+    assert(needed >= 1);
+    struct edge edges[2 * SELECTION_MAX];
+    struct selection selection = {.total = count};
+    sort_edges(candidates, count, edges);
+    if (!intersect(edges, 2 * count, needed, &selection)) {
+        return false;
+    }
+    *hull = selection.agreed;
+    return true;
+}
+
 void selection_run(const struct selection_candidate *candidates, size_t count, size_t total,
                    size_t faults, struct selection *selection)
 {
@@ -95,12 +121,7 @@ void selection_run(const struct selection_candidate *candidates, size_t count, s
     assert(faults <= selection_faults_max(total));
 
     struct edge edges[2 * SELECTION_MAX];
-    for (size_t i = 0; i < count; i++) {
-        assert(candidates[i].interval.earliest_ns <= candidates[i].interval.latest_ns);
-        edges[2 * i] = (struct edge){.at_ns = candidates[i].interval.earliest_ns, .is_end = false};
-        edges[2 * i + 1] = (struct edge){.at_ns = candidates[i].interval.latest_ns, .is_end = true};
-    }
-    qsort(edges, 2 * count, sizeof(edges[0]), compare_edges);
+    sort_edges(candidates, count, edges);
 
     *selection = (struct selection){.total = total, .faults = faults};
     selection->has_agreement = total > 0 && intersect(edges, 2 * count, total - faults, selection);

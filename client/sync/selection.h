@@ -39,4 +39,10 @@ size_t selection_faults_max(size_t total);
  * candidate is_outside. */
 void selection_run(const struct selection_candidate *candidates, size_t count, size_t total,
                    size_t faults, struct selection *selection);
+
+/* The hull of the points that at least `needed` (1 to count) of the candidates cover; false, and
+ * *hull untouched, if there is none. Where silence is no lie, and f of all sources may lie, the
+ * truth is covered by all but f of those that answered. */
+bool selection_hull(const struct selection_candidate *candidates, size_t count, size_t needed,
+                    struct interval *hull) MUST_CHECK;
 #endif

@@ -126,8 +126,8 @@ static void inherit(const struct sync *sync, const struct sync_entry *entry,
     state->reference = sync->reference;
 }
 
-/* Half the root delay and the root dispersion are the interval's farther end from what is served,
- * and what the clock itself has still to go. */
+/* Half the root delay and the root dispersion are the interval's farther end from what is served:
+ * the estimate, whatever the clock has still to go. */
 static bool follow_claim(const struct sync *sync, const struct estimate *estimate,
                          struct reading now, struct sync_state *state)
 {
@@ -136,17 +136,16 @@ static bool follow_claim(const struct sync *sync, const struct estimate *estimat
     if (entry == NULL || source_sample(entry->source) == NULL) {
         return false;
     }
-    int64_t left_ns = llround(fabs(sync_clock_left_ns(sync, now)));
     int64_t bound_ns = sync->is_followed ? source_sample(entry->source)->bound_ns
                                          : distance_ns(sync, now.mono, estimate->wall);
-    if (bound_ns >= SERVE_BOUND_NS || left_ns >= SERVE_BOUND_NS) {
+    if (bound_ns >= SERVE_BOUND_NS) {
         return false;
     }
     inherit(sync, entry, state);
     if (state->stratum > PACKET_STRATUM_MAX) {
         return false;
     }
-    int64_t distance_ns = bound_ns + left_ns + 1;
+    int64_t distance_ns = bound_ns + 1;
     /* The interval comes of the best of many answers, the delay of the last one: where that is
      * longer than what the interval leaves, it says nothing. */
     if (state->root_delay_ns / 2 > distance_ns) {

@@ -107,8 +107,9 @@ static bool is_counted(const struct sync *sync, const struct sync_entry *entry)
 }
 
 /* The intervals of all of the panel, or of the trusted ones only; then all are held to the
- * result. At least 2f+1 are counted, whoever of them answers: of k that answer k-f don't lie, and
- * with fewer than 2f+1 the silent ones are taken for faulty. */
+ * result. Of k that answer k-f don't lie: so many cover the truth. To agree at all takes f+1; where
+ * k is less than 2f+1 that is more than k-f, and what f+1 agree on may be a liar's: the interval is
+ * then what k-f cover, and holds the truth all the same. */
 static void select_among(const struct sync *sync, struct panel *panel, bool is_trust, size_t faults,
                          struct selection *selection)
 {
@@ -127,6 +128,10 @@ static void select_among(const struct sync *sync, struct panel *panel, bool is_t
         panel->is_out[i] =
             !selection->has_agreement ||
             !interval_overlaps(sync->table.entries[panel->which[i]].interval, selection->agreed);
+    }
+    if (selection->has_agreement && count < total) {
+        bool is_covered = selection_hull(candidates, count, count - faults, &selection->agreed);
+        assert(is_covered);
     }
 }
 

@@ -217,7 +217,22 @@ static void the_truth_is_always_inside(void)
     }
 }
 
+static void fewer_widen_the_hull(void)
+{
+    const struct selection_candidate candidates[] = {around(0, 10), around(15, 10), around(100, 5)};
+    struct interval hull = {.earliest_ns = 77};
+    CU_ASSERT_FALSE(selection_hull(candidates, 3, 3, &hull));
+    CU_ASSERT_EQUAL(hull.earliest_ns, 77);
+    CU_ASSERT_TRUE(selection_hull(candidates, 3, 2, &hull));
+    CU_ASSERT_EQUAL(hull.earliest_ns, 5);
+    CU_ASSERT_EQUAL(hull.latest_ns, 10);
+    CU_ASSERT_TRUE(selection_hull(candidates, 3, 1, &hull));
+    CU_ASSERT_EQUAL(hull.earliest_ns, -10);
+    CU_ASSERT_EQUAL(hull.latest_ns, 105);
+}
+
 static const struct unit_case cases[] = {
+    {"fewer widen the hull", fewer_widen_the_hull},
     {"one source is a majority of one", one_source_is_a_majority_of_one},
     {"none agrees on nothing", none_agrees_on_nothing},
     {"two must both agree", two_must_both_agree},

@@ -208,6 +208,30 @@ static void test_early_liars(void)
     sync_world_end(&world);
 }
 
+/* One of three never answers: of the two that do one may lie. They agree, and yet the truth is
+ * only where one of them says; the world checks that it is in the interval. */
+static void test_silent_and_liar(void)
+{
+    struct source_options sources[3];
+    sync_world_init(&world, 31);
+    struct sync_options options = options_of(3, sources);
+    world.servers[0].is_silent = true;
+    world.servers[1].delay_ns = 80 * NS_PER_MS;
+    world.servers[2].lie_ns = 35 * NS_PER_MS;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    sync_world_run(&world, 300 * NS_PER_S);
+    struct status status = sync_world_status(&world);
+    CU_ASSERT_EQUAL(status.condition, SYNC_SYNCHRONISED);
+    CU_ASSERT_TRUE(status.has_interval);
+    CU_ASSERT_EQUAL(status.needed, 2);
+    CU_ASSERT_EQUAL(status.epoch, 0);
+    /* The third cannot tell which of them it is either: the second vouches for both. */
+    world.servers[0].is_silent = false;
+    sync_world_run(&world, 300 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).epoch, 0);
+    sync_world_end(&world);
+}
+
 static void test_silent(void)
 {
     struct source_options sources[4];
@@ -399,6 +423,7 @@ static const struct unit_case cases[] = {
     {"a clock that stands still", test_stuck},
     {"two of five lie a little", test_subtle_liars},
     {"liars that answer first", test_early_liars},
+    {"a silent source and a liar among three", test_silent_and_liar},
     {"one of four is silent", test_silent},
     {"noselect and loops, silent", test_silent_outcasts},
     {"three of five are silent: no quorum", test_no_quorum},
