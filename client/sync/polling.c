@@ -9,6 +9,9 @@
 #define START_SPREAD_NS (NS_PER_S / 4)
 /* Lost requests of a burst are made up for, if the source answers at all. */
 #define BURST_REQUESTS_MAX (2 * POLLING_BURST_COUNT)
+/* Of one that returns much is known still: a second answer tells whether it holds. */
+#define RETURN_COUNT 2
+#define RETURN_REQUESTS_MAX 3
 #define SILENT_PER_STEP 4
 #define DOUBTS_FAST 2
 /* Variances: the interval doubles while the estimate's would grow by less than ten times until
@@ -152,8 +155,8 @@ void polling_answered(struct polling *polling, struct mono now)
     if (was_unreachable && !was_bursting && !polling_is_bursting(polling)) {
         polling->poll = polling->floor;
         if (polling->options.is_iburst && may_burst(polling)) {
-            polling->burst = burst_make(BURST_REQUESTS_MAX);
-            polling->burst.wanted--;
+            polling->burst = burst_make(RETURN_REQUESTS_MAX);
+            polling->burst.wanted = RETURN_COUNT - 1;
         }
         schedule(polling, now);
     } else if (was_bursting != polling_is_bursting(polling)) {

@@ -27,7 +27,7 @@ struct source_options {
     unsigned pool_size; /* SOURCE_POOL: addresses in use at once (4) */
     int8_t poll_min;    /* log2 s (6) */
     int8_t poll_max;    /* (10) */
-    bool is_iburst;     /* four requests 2 s apart at the start and after every return (true) */
+    bool is_iburst;     /* four requests 2 s apart at the start, two after every return (true) */
     bool is_burst;      /* the same at each poll */
     bool is_interleaved;
     uint8_t version; /* 1 to 4 (4) */
