@@ -199,13 +199,23 @@ check_others() {
     [[ $said == *"refid: C0000201, correction: 0.08"* ]] || fail "waitsync should say why: $said"
 }
 
-for HOST in 127.0.0.1 "$WORK/client.sock"; do
-    NAMELESS=$(ask -c sources -a | tail -n 1 | cut -d , -f 3)
-    [[ $NAMELESS =~ ^ID#[0-9]{10}$ ]] || fail "a name without an address has no ID: $(ask sources)"
+# All at one time. On a busy machine the preferred source is off by more than the other believes now
+# and then, and not followed until it is asked again.
+check_reports() {
     check_tracking
     check_sources
     check_selection
     check_others
+}
+
+for HOST in 127.0.0.1 "$WORK/client.sock"; do
+    NAMELESS=$(ask -c sources -a | tail -n 1 | cut -d , -f 3)
+    [[ $NAMELESS =~ ^ID#[0-9]{10}$ ]] || fail "a name without an address has no ID: $(ask sources)"
+    for _ in 1 2 3 4 5 6; do
+        said=$(check_reports) && break
+        sleep 1 # one more poll
+    done
+    [ -z "$said" ] || fail "$said"
     pass "$HOST: $(ask -c tracking)"
 done
 
