@@ -3,6 +3,7 @@
 #include "client/sync/sync_inner.h"
 #include "common/base/quantity.h"
 #include <stdio.h>
+#include <string.h>
 
 /* Nobody can fill the log by lying now and then. */
 #define REPORT_AGAIN_NS (600 * NS_PER_S)
@@ -128,14 +129,28 @@ static void explain_agreeing(const struct sync *sync, const struct sync_entry *e
     }
 }
 
+/* It may count still, by what it said before. */
+static void explain_silent(const struct sync_entry *entry, struct mono now,
+                           char reason[STATUS_TEXT_MAX])
+{
+    (void)source_state_own(entry->source, now, reason);
+    size_t size = strlen(reason);
+    if (entry->is_candidate) {
+        snprintf(reason + size, STATUS_TEXT_MAX - size,
+                 "; what it said last still counts, and less with time");
+    }
+}
+
 void sync_judge_explain(const struct sync *sync, const struct sync_entry *entry, struct mono now,
                         char reason[STATUS_TEXT_MAX])
 {
     reason[0] = '\0';
     switch (entry->state) {
     case SOURCE_OFFLINE:
-    case SOURCE_DENIED:
     case SOURCE_UNREACHABLE:
+        explain_silent(entry, now, reason);
+        break;
+    case SOURCE_DENIED:
     case SOURCE_WAITING:
     case SOURCE_UNSYNCHRONISED:
     case SOURCE_NOSELECT:

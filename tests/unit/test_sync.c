@@ -415,6 +415,25 @@ static void test_silent_outcasts(void)
     }
 }
 
+/* A shadow clock without sources sleeps no longer than the machine. */
+static void test_local_suspend(void)
+{
+    sync_world_init(&world, 20);
+    struct sync_options options = options_of(0, NULL);
+    options.local_stratum = 10;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    sync_world_run(&world, 100 * NS_PER_S);
+    world.truth_ns += 3600 * NS_PER_S;
+    world.slept_ns += 3600 * NS_PER_S;
+    struct event event = {.now = sync_world_now(&world), .kind = EVENT_DISRUPTED};
+    event.disruption.by_ns = 3600 * NS_PER_S;
+    sync_world_handle(&world, &event);
+    CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < 10 * NS_PER_MS);
+    int64_t served_ns = sync_state_utc(&world.state, sync_world_now(&world)).ns;
+    CU_ASSERT_TRUE(llabs(served_ns - sync_world_utc(&world)) < 10 * NS_PER_MS);
+    sync_world_end(&world);
+}
+
 static const struct unit_case cases[] = {
     {"one server: the shadow clock, the interval, the claim", test_one_server},
     {"the system clock, its kernel, its end", test_system_clock},
@@ -431,5 +450,6 @@ static const struct unit_case cases[] = {
     {"holdover, unbounded, and back", test_holdover},
     {"the only server steps", test_server_steps},
     {"orphans, a reference, and orphans again", test_orphan},
+    {"asleep without a source", test_local_suspend},
 };
 UNIT_MAIN("sync", cases)

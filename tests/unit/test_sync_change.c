@@ -465,26 +465,6 @@ static void test_many(void)
     sync_world_end(&world);
 }
 
-/* A shadow clock without sources sleeps no longer than the machine. */
-static void test_local_suspend(void)
-{
-    sync_world_init(&world, 20);
-    struct sync_options options = options_of(NULL, 0);
-    options.is_shadow = true;
-    options.local_stratum = 10;
-    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
-    sync_world_run(&world, 100 * NS_PER_S);
-    world.truth_ns += 3600 * NS_PER_S;
-    world.slept_ns += 3600 * NS_PER_S;
-    struct event event = {.now = sync_world_now(&world), .kind = EVENT_DISRUPTED};
-    event.disruption.by_ns = 3600 * NS_PER_S;
-    sync_world_handle(&world, &event);
-    CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < 10 * NS_PER_MS);
-    int64_t served_ns = sync_state_utc(&world.state, sync_world_now(&world)).ns;
-    CU_ASSERT_TRUE(llabs(served_ns - sync_world_utc(&world)) < 10 * NS_PER_MS);
-    sync_world_end(&world);
-}
-
 static const struct unit_case cases[] = {
     {"the machine slept", test_suspend},
     {"somebody set the clock", test_clock_set},
@@ -501,6 +481,5 @@ static const struct unit_case cases[] = {
     {"require, min-sources, max-distance", test_limits},
     {"the rate from last time", test_saved_rate},
     {"more sources than actions", test_many},
-    {"asleep without a source", test_local_suspend},
 };
 UNIT_MAIN("sync_change", cases)
