@@ -214,10 +214,12 @@ static void find_agreement(struct sync *sync, struct panel *panel, struct mono n
 }
 
 /* Those that agree, as far as options leave them. Returns how many are to be combined. */
-static size_t choose(struct sync *sync, const struct panel *panel, size_t which[SYNC_SOURCES_MAX])
+static size_t choose(struct sync *sync, const struct panel *panel, bool heeds_prefer,
+                     size_t which[SYNC_SOURCES_MAX])
 {
     struct sync_judgement *judgement = &sync->judgement;
     bool is_required = false, has_required = false, has_preferred = false;
+    judgement->fit = 0;
     for (size_t i = 0; i < sync->table.name_count; i++) {
         is_required |= sync->table.names[i].options.is_require;
     }
@@ -227,7 +229,7 @@ static size_t choose(struct sync *sync, const struct panel *panel, size_t which[
         if (!panel->is_out[i]) {
             judgement->fit++;
             has_required |= options->is_require;
-            has_preferred |= options->is_prefer;
+            has_preferred |= heeds_prefer && options->is_prefer;
         }
     }
     judgement->lacks_required = is_required && !has_required;
@@ -241,6 +243,9 @@ static size_t choose(struct sync *sync, const struct panel *panel, size_t which[
         }
         if (!is_held && !is_passed) {
             which[count++] = panel->which[i];
+            if (entry->state == SOURCE_UNPREFERRED) {
+                entry->state = SOURCE_COMBINED;
+            }
         } else if (entry->state == SOURCE_COMBINED) {
             entry->state = is_held ? SOURCE_WAITS_REQUIRED : SOURCE_UNPREFERRED;
         }
@@ -448,8 +453,12 @@ bool sync_judge(struct sync *sync, const struct sync_entry *fresh, struct readin
         has_estimate = follow_orphan(sync, now.mono, &estimate);
         sync->is_followed = has_estimate;
     } else if (sync->judgement.has_agreement) {
-        size_t count = choose(sync, &panel, which);
-        has_estimate = combine_chosen(sync, which, count, now.mono, &estimate);
+        /* If those that are preferred are unlikely, the others that agree are better than nobody.
+         */
+        for (int heeds_prefer = 1; heeds_prefer >= 0 && !has_estimate; heeds_prefer--) {
+            size_t count = choose(sync, &panel, heeds_prefer != 0, which);
+            has_estimate = combine_chosen(sync, which, count, now.mono, &estimate);
+        }
     }
     sync->judgement.has_estimate = has_estimate;
     if (!has_estimate) {

@@ -415,6 +415,24 @@ static void test_silent_outcasts(void)
     }
 }
 
+/* The preferred one is a little off, and so unsure that it disagrees with nobody: the others that
+ * agree are better than none. */
+static void test_unlikely_preferred(void)
+{
+    struct source_options sources[3];
+    sync_world_init(&world, 19);
+    struct sync_options options = options_of(3, sources);
+    sources[1].is_prefer = true;
+    world.servers[1].lie_ns = 5 * NS_PER_MS;
+    world.servers[1].root_dispersion_ns = 20 * NS_PER_MS;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 0));
+    sync_world_run(&world, 100 * NS_PER_S);
+    CU_ASSERT_EQUAL(state_of("b"), SOURCE_UNLIKELY);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
+    CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < NS_PER_MS);
+    sync_world_end(&world);
+}
+
 /* A shadow clock without sources sleeps no longer than the machine. */
 static void test_local_suspend(void)
 {
@@ -450,6 +468,7 @@ static const struct unit_case cases[] = {
     {"holdover, unbounded, and back", test_holdover},
     {"the only server steps", test_server_steps},
     {"orphans, a reference, and orphans again", test_orphan},
+    {"a preferred source that is unlikely", test_unlikely_preferred},
     {"asleep without a source", test_local_suspend},
 };
 UNIT_MAIN("sync", cases)
