@@ -14,8 +14,15 @@ struct entry {
         struct datagram datagram;
         struct sent sent;
     };
+    bool is_answer; /* it returns the timestamp of our last packet, or is the stamp of that */
     size_t size;
     uint8_t payload[PAYLOAD_MAX];
+};
+
+/* The transmit timestamp of an association's last packet. */
+struct question {
+    uint32_t association; /* 0: free */
+    uint64_t transmit;
 };
 
 /* The last datagram of an association whose stamp is awaited. */
@@ -36,6 +43,7 @@ struct handover {
     struct entry ring[HANDOVER_SIZE];
     atomic_size_t awaited; /* so that stamps of answers need no lock while there are none */
     struct departure departures[HANDOVER_ASSOCIATIONS_MAX];
+    struct question questions[HANDOVER_ASSOCIATIONS_MAX];
     struct entry taken; /* the main loop's copy of the one that is being handed out */
 };
 
@@ -140,18 +148,42 @@ void handover_destroy(struct handover *handover)
 }
 
 /* Under the lock. NULL where it does not fit. */
-static struct entry *append(struct handover *handover, uint32_t association)
+static struct entry *append(struct handover *handover, uint32_t association, bool is_answer)
 {
-    size_t part = 0;
+    size_t part = 0, unasked = 0;
     for (size_t i = 0; i < handover->count; i++) {
-        part +=
-            association_of(&handover->ring[(handover->first + i) % HANDOVER_SIZE]) == association;
+        const struct entry *entry = &handover->ring[(handover->first + i) % HANDOVER_SIZE];
+        part += association_of(entry) == association && entry->is_answer == is_answer;
+        unasked += !entry->is_answer;
     }
-    if (handover->count == HANDOVER_SIZE || part >= HANDOVER_PART) {
+    bool is_full = is_answer ? part >= HANDOVER_ANSWERS
+                             : part >= HANDOVER_PART || unasked >= HANDOVER_UNASKED_MAX;
+    if (handover->count == HANDOVER_SIZE || is_full) {
         handover->dropped++;
         return NULL;
     }
-    return &handover->ring[(handover->first + handover->count++) % HANDOVER_SIZE];
+    struct entry *entry = &handover->ring[(handover->first + handover->count++) % HANDOVER_SIZE];
+    entry->is_answer = is_answer;
+    return entry;
+}
+
+/* Under the lock. NULL if nothing was sent yet. */
+static struct question *find_question(struct handover *handover, uint32_t association)
+{
+    for (size_t i = 0; i < HANDOVER_ASSOCIATIONS_MAX; i++) {
+        if (handover->questions[i].association == association) {
+            return &handover->questions[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_answer(struct handover *handover, uint32_t association,
+                      const struct datagram *datagram)
+{
+    const struct question *question = find_question(handover, association);
+    return question != NULL && datagram->payload.size >= PACKET_SIZE &&
+           bytes_u64(datagram->payload, PACKET_ORIGIN_OFFSET) == question->transmit;
 }
 
 void handover_put(struct handover *handover, uint32_t association, const struct datagram *datagram)
@@ -159,7 +191,8 @@ void handover_put(struct handover *handover, uint32_t association, const struct 
     uv_mutex_lock(&handover->lock);
     /* What is longer is nothing that we could read. */
     bool fits = datagram->payload.size <= PAYLOAD_MAX;
-    struct entry *entry = fits ? append(handover, association) : NULL;
+    struct entry *entry =
+        fits ? append(handover, association, is_answer(handover, association, datagram)) : NULL;
     handover->dropped += !fits;
     if (entry != NULL) {
         entry->kind = EVENT_DATAGRAM;
@@ -197,7 +230,7 @@ bool handover_put_sent(struct handover *handover, const struct sent *sent)
     struct departure *departure = find_departure(handover, sent->payload);
     struct entry *entry = NULL;
     if (departure != NULL) {
-        entry = append(handover, departure->association);
+        entry = append(handover, departure->association, true);
     }
     if (entry != NULL) {
         entry->kind = EVENT_SENT;
@@ -237,6 +270,12 @@ void handover_await(struct handover *handover, uint32_t association, struct byte
 {
     assert(payload.size <= PAYLOAD_MAX);
     uv_mutex_lock(&handover->lock);
+    struct question *question = find_question(handover, association);
+    question = question != NULL ? question : find_question(handover, 0);
+    if (question != NULL && payload.size >= PACKET_SIZE) {
+        question->association = association;
+        question->transmit = bytes_u64(payload, PACKET_TRANSMIT_OFFSET);
+    }
     struct departure *departure = choose_departure(handover, association);
     if (departure != NULL) {
         atomic_fetch_add(&handover->awaited, departure->association == 0 ? 1 : 0);
@@ -250,6 +289,10 @@ void handover_await(struct handover *handover, uint32_t association, struct byte
 void handover_forget(struct handover *handover, uint32_t association)
 {
     uv_mutex_lock(&handover->lock);
+    struct question *question = find_question(handover, association);
+    if (question != NULL) {
+        question->association = 0;
+    }
     for (size_t i = 0; i < HANDOVER_ASSOCIATIONS_MAX; i++) {
         if (handover->departures[i].association == association) {
             handover->departures[i].association = 0;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* handover.h - what the workers' sockets receive for associations that share them (peers,
  * broadcasts), on its way to the main loop: a ring of fixed size. Whatever a stranger sends costs
- * bounded work and memory; an association fills no more than its part of the ring. */
+ * bounded work and memory; an association fills no more than its part of the ring. What returns the
+ * timestamp of our last packet has a part of its own: who did not see that packet can't crowd out
+ * the answer to it. */
 #ifndef SERVER_HANDOVER_H
 #define SERVER_HANDOVER_H
 #include "common/base/action.h"
@@ -9,8 +11,10 @@
 #include "common/base/status.h"
 #include "common/host/worker.h"
 
-#define HANDOVER_SIZE 64
-#define HANDOVER_PART 16                                   /* of one association */
+#define HANDOVER_SIZE 128
+#define HANDOVER_UNASKED_MAX 64 /* of them, what returns nothing of ours ... */
+#define HANDOVER_PART 16        /* ... and one association's of those */
+#define HANDOVER_ANSWERS 32     /* one association's of the others, stamps included */
 #define HANDOVER_ASSOCIATIONS_MAX (2 * STATUS_SOURCES_MAX) /* as UPSTREAM_MAX */
 
 /* Whose datagrams are wanted: modes 1, 2 and 5 from that host, whatever the port. */

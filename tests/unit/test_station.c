@@ -219,6 +219,41 @@ static void stamps_come_back_in_the_loop(void)
     check_sending(true);
 }
 
+/* Who does not know what we sent can't crowd out the answer to it. */
+static void answers_come_through_a_flood(void)
+{
+    open_world(false);
+    char error[SHARING_ERROR_MAX];
+    struct udp peer = open_socket("127.0.0.2"), answered = open_socket("127.0.0.2");
+    struct sharing *sharing = share_with(&peer.local);
+    struct action_send send = {
+        .association = PEER, .destination = peer.local, .wants_stamp = true, .size = PACKET_SIZE};
+    make_packet(send.payload, MODE_ACTIVE, 42);
+    CU_ASSERT_TRUE_FATAL(sharing_send(sharing, &send, error));
+    for (uint8_t i = 0; i < HANDOVER_PART + 5; i++) {
+        send_packet(&peer, &world.served, MODE_ACTIVE, i);
+    }
+    uint8_t answer[PACKET_SIZE];
+    make_packet(answer, MODE_ACTIVE, 77);
+    memcpy(answer + PACKET_ORIGIN_OFFSET, send.payload + PACKET_TRANSMIT_OFFSET, 8);
+    CU_ASSERT_EQUAL(udp_send(&peer, &world.served, bytes_make(answer, sizeof(answer)), false), 0);
+    uint8_t mark;
+    send_packet(&answered, &world.served, MODE_CLIENT, 9);
+    CU_ASSERT_EQUAL(receive_packet(&answered, WAIT_MS, &mark), MODE_SERVER);
+    CU_ASSERT_EQUAL(sharing_dropped(sharing), 5);
+    CU_ASSERT_TRUE(run_until(EVENT_DATAGRAM, HANDOVER_PART + 1));
+    bool is_told = false;
+    for (size_t i = 0; i < world.count; i++) {
+        is_told |= world.told[i].event.kind == EVENT_DATAGRAM &&
+                   world.told[i].payload[PACKET_TRANSMIT_OFFSET] == 77;
+    }
+    CU_ASSERT_TRUE(is_told);
+    sharing_destroy(sharing);
+    close_world();
+    udp_close(&peer);
+    udp_close(&answered);
+}
+
 static void missing_families_are_explained(void)
 {
     open_world(true);
@@ -252,6 +287,7 @@ static const struct unit_case cases[] = {
     {"broadcasts are told once", broadcasts_are_told_once},
     {"stamps come back by a thread", stamps_come_back_by_a_thread},
     {"stamps come back in the loop", stamps_come_back_in_the_loop},
+    {"answers come through a flood", answers_come_through_a_flood},
     {"missing families are explained", missing_families_are_explained},
 };
 UNIT_MAIN("station", cases)
