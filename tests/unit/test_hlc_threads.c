@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/base/hlc.h"
+#include "tests/unit/unit.h"
+#include <pthread.h>
+#include <sched.h>
+
+#define THREADS 4
+#define STAMPS 50000
+#define STEP_NS 100000
+/* Far more than are needed; a bound that is never raised must not hang the test. */
+#define TRIES_MAX 100000000
+#define BASE_NS (INT64_C(1767225600) * NS_PER_S)
+
+struct player {
+    pthread_t thread;
+    struct hlc *hlc;
+    size_t index;
+    _Atomic size_t count;
+    atomic_bool is_done;
+    size_t refusals;
+    size_t disorders;
+    uint64_t stamps[STAMPS];
+    _Atomic uint64_t sent; /* a message to the next player */
+    struct player *next;
+};
+
+static struct hlc_now now_at(int64_t ns)
+{
+    struct wall wall = {.ns = BASE_NS + ns};
+    return (struct hlc_now){.reading = {.mono = {.ns = ns}, .wall = wall}, .latest = wall};
+}
+
+/* Sends and receives by turns. Each one's clock is a little different, and it is refused a stamp at
+ * each bound, until the main thread has saved the next. */
+static void *play(void *argument)
+{
+    struct player *player = argument;
+    uint64_t last = 0;
+    size_t count = 0;
+    for (size_t tries = 0; count < STAMPS && tries < TRIES_MAX; tries++) {
+        struct hlc_now now = now_at((int64_t)(count * STEP_NS + player->index * 7777));
+        struct hlc_stamp stamp = {0};
+        enum hlc_verdict verdict;
+        struct hlc_stamp message = {atomic_load(&player->sent)};
+        bool has_message = tries % 2 == 0 && message.bits != 0;
+        if (has_message) {
+            verdict = hlc_receive(player->hlc, &now, message, &stamp);
+        } else {
+            verdict = hlc_send(player->hlc, &now, &stamp);
+        }
+        if (verdict != HLC_OK && verdict != HLC_STALLED) {
+            player->refusals++;
+            sched_yield();
+            continue;
+        }
+        player->disorders += last != 0 && !hlc_is_after(stamp, (struct hlc_stamp){last});
+        player->disorders += has_message && !hlc_is_after(stamp, message);
+        last = stamp.bits;
+        player->stamps[count++] = stamp.bits;
+        atomic_store(&player->count, count);
+        atomic_store(&player->next->sent, stamp.bits);
+    }
+    atomic_store(&player->is_done, true);
+    return NULL;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+static uint64_t all[THREADS * STAMPS];
+
+static void check(struct player *players, struct hlc *hlc)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < THREADS; i++) {
+        CU_ASSERT_EQUAL(players[i].disorders, 0);
+        CU_ASSERT_EQUAL(players[i].count, STAMPS);
+        for (size_t k = 0; k < players[i].count; k++) {
+            all[total++] = players[i].stamps[k];
+        }
+    }
+    qsort(all, total, sizeof all[0], compare);
+    size_t twice = 0;
+    for (size_t i = 1; i < total; i++) {
+        twice += all[i] == all[i - 1];
+    }
+    CU_ASSERT_EQUAL(twice, 0);
+    struct hlc_bound last = {0};
+    CU_ASSERT_TRUE(hlc_last(hlc, &last));
+    CU_ASSERT_EQUAL(last.stamp.bits, all[total - 1]);
+}
+
+static bool are_done(struct player *players, size_t *slowest)
+{
+    bool are_all = true;
+    *slowest = STAMPS;
+    for (size_t i = 0; i < THREADS; i++) {
+        size_t count = atomic_load(&players[i].count);
+        *slowest = count < *slowest ? count : *slowest;
+        are_all = are_all && atomic_load(&players[i].is_done);
+    }
+    return are_all;
+}
+
+static void stamps_from_several_threads(void)
+{
+    static struct hlc hlc;
+    static struct player players[THREADS];
+    struct hlc_now now = now_at(0);
+    struct hlc_bound durable = {0};
+    CU_ASSERT_TRUE_FATAL(hlc_init(&hlc, NULL, HLC_MAX_OFFSET_DEFAULT_NS));
+    hlc_confirm(&hlc, now.reading);
+    for (size_t i = 0; i < THREADS; i++) {
+        players[i].hlc = &hlc;
+        players[i].index = i;
+        players[i].next = &players[(i + 1) % THREADS];
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&players[i].thread, NULL, play, &players[i]), 0);
+    }
+    /* The main loop's part: it goes with the slowest, and saves what the threads need next. */
+    size_t saves = 0;
+    size_t passed = 0;
+    size_t refusals = 0;
+    size_t slowest;
+    while (!are_done(players, &slowest)) {
+        struct hlc_bound wanted;
+        struct hlc_bound last;
+        now = now_at((int64_t)(slowest * STEP_NS));
+        hlc_confirm(&hlc, now.reading);
+        if (hlc_save_due(&hlc, &now, &wanted)) {
+            passed += saves > 0 && hlc_last(&hlc, &last) && hlc_is_after(last.stamp, durable.stamp);
+            durable = wanted;
+            hlc_saved(&hlc, true);
+            saves++;
+        }
+        sched_yield();
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        CU_ASSERT_EQUAL(pthread_join(players[i].thread, NULL), 0);
+        refusals += players[i].refusals;
+    }
+    /* Five seconds in bounds of one, and no stamp before the first. */
+    CU_ASSERT_TRUE(saves >= 5);
+    CU_ASSERT_EQUAL(refusals, hlc_count(&hlc, HLC_UNSAVED) + hlc_count(&hlc, HLC_AHEAD));
+    CU_ASSERT_EQUAL(passed, 0);
+    struct hlc_bound last = {0};
+    CU_ASSERT_TRUE(hlc_last(&hlc, &last));
+    CU_ASSERT_FALSE(hlc_is_after(last.stamp, durable.stamp));
+    check(players, &hlc);
+}
+
+static const struct unit_case cases[] = {
+    {"stamps from several threads", stamps_from_several_threads},
+};
+UNIT_MAIN("hlc_threads", cases)
