@@ -33,7 +33,7 @@ const char *report_verdict_name(enum report_verdict verdict)
         [REPORT_ALGORITHM_UNKNOWN] = "unknown algorithm",
         [REPORT_PADDING] = "padding not zero",
         [REPORT_KIND_UNKNOWN] = "unknown kind",
-        [REPORT_UNCOOKED] = "signature without a cookie",
+        [REPORT_NO_COOKIE] = "signature without a cookie",
         [REPORT_FRAGMENT] = "bad fragment",
     };
     return (unsigned)verdict < REPORT_VERDICTS ? names[verdict] : "unknown verdict";

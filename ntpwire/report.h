@@ -75,7 +75,7 @@ enum report_verdict {
     REPORT_ALGORITHM_UNKNOWN,
     REPORT_PADDING, /* padding is not zero */
     REPORT_KIND_UNKNOWN,
-    REPORT_UNCOOKED, /* a signature without a cookie */
+    REPORT_NO_COOKIE, /* a signature without a cookie */
     REPORT_FRAGMENT,
     REPORT_VERDICTS
 };

@@ -24,7 +24,7 @@ static size_t handshake_size(unsigned kind)
 
 /* Nothing is signed before an address has proved itself, so that a signature asks for no work that
  * a spoofed source could cause. */
-static bool is_uncooked(const struct report_handshake *handshake)
+static bool is_signed_too_early(const struct report_handshake *handshake)
 {
     return handshake->kind == REPORT_HELLO &&
            report_field_is_zero(bytes_make(handshake->cookie, REPORT_COOKIE_SIZE)) &&
@@ -77,8 +77,8 @@ enum report_verdict report_handshake_read(struct bytes field, struct report_hand
             return REPORT_RESERVED;
         }
     }
-    if (is_uncooked(&read)) {
-        return REPORT_UNCOOKED;
+    if (is_signed_too_early(&read)) {
+        return REPORT_NO_COOKIE;
     }
     *handshake = read;
     return REPORT_OK;
@@ -96,7 +96,7 @@ static void write_epochs(uint8_t *out, size_t size, const struct report_handshak
 size_t report_handshake_write(uint8_t *out, size_t room, const struct report_handshake *handshake)
 {
     size_t size = handshake_size(handshake->kind);
-    if (size == 0 || size > room || is_uncooked(handshake)) {
+    if (size == 0 || size > room || is_signed_too_early(handshake)) {
         return 0;
     }
     report_field_begin(out, REPORT_TYPE_HANDSHAKE, size);

@@ -286,7 +286,7 @@ static void hello_is_signed_after_the_cookie(void)
     CU_ASSERT_EQUAL(report_handshake_write(octets, ROOM, &hello), REPORT_HELLO_SIZE);
     octets[REPORT_HELLO_SIZE - 1] = 1;
     CU_ASSERT_EQUAL(report_handshake_read(bytes_make(octets, REPORT_HELLO_SIZE), &read),
-                    REPORT_UNCOOKED);
+                    REPORT_NO_COOKIE);
     hello.signature[0] = 1;
     CU_ASSERT_EQUAL(report_handshake_write(octets, ROOM, &hello), 0);
 }
