@@ -2,10 +2,11 @@
 /* HELLO and ACCEPT, and pairs of nodes that go from one session to the next, with an adversary who
  * drops, replays, reorders and reflects. */
 #include "common/auth/pairing.h"
+#include "ntpwire/report.h"
 #include "tests/unit/unit.h"
 #include <string.h>
 
-#define PACKET_SIZE 40
+#define SEALED_SIZE 40
 
 static const struct mono start = {5};
 
@@ -74,7 +75,7 @@ static struct hello begin(struct node *from)
 /* Sends a packet, and says what the other makes of it; SESSION_VERDICTS if none can be sent. */
 static enum session_verdict say(struct node *from, struct node *to)
 {
-    uint8_t packet[PACKET_SIZE] = {0};
+    uint8_t packet[SEALED_SIZE] = {0};
     uint8_t tag[SESSION_TAG_SIZE];
     if (!pairing_seal(&from->pairing, start, packet, sizeof packet, tag)) {
         return SESSION_VERDICTS;
@@ -124,6 +125,36 @@ static void both_sides_derive_the_same_keys(void)
                     HANDSHAKE_OK);
     CU_ASSERT_NOT_EQUAL(memcmp(again.send, b.send, SECRET_SIZE), 0);
     handshake_clear(&ours);
+    world_clear(&world);
+}
+
+/* What is signed here is what ntpwire reads and writes. */
+static void messages_are_the_fields_of_the_wire(void)
+{
+    struct world world;
+    struct accept accept;
+    struct report_handshake read;
+    uint8_t octets[HANDSHAKE_ACCEPT_SIZE];
+    uint8_t again[HANDSHAKE_ACCEPT_SIZE];
+    world_init(&world);
+    struct hello hello = begin(&world.a);
+    hello_encode(&hello, octets);
+    CU_ASSERT_EQUAL(report_handshake_read(bytes_make(octets, HANDSHAKE_HELLO_SIZE), &read),
+                    REPORT_OK);
+    CU_ASSERT_EQUAL(read.from, hello.initiator);
+    CU_ASSERT_EQUAL(read.membership, 77);
+    CU_ASSERT_EQUAL(report_handshake_write(again, sizeof again, &read), HANDSHAKE_HELLO_SIZE);
+    CU_ASSERT_EQUAL(memcmp(octets, again, HANDSHAKE_HELLO_SIZE), 0);
+
+    CU_ASSERT_EQUAL(pairing_answer(&world.b.pairing, &world.b.self, &hello, start, &accept),
+                    HANDSHAKE_OK);
+    accept_encode(&accept, octets);
+    CU_ASSERT_EQUAL(report_handshake_read(bytes_make(octets, HANDSHAKE_ACCEPT_SIZE), &read),
+                    REPORT_OK);
+    CU_ASSERT_EQUAL(read.from, accept.responder);
+    CU_ASSERT_EQUAL(memcmp(read.hello_hash, accept.hello_digest, SECRET_SIZE), 0);
+    CU_ASSERT_EQUAL(report_handshake_write(again, sizeof again, &read), HANDSHAKE_ACCEPT_SIZE);
+    CU_ASSERT_EQUAL(memcmp(octets, again, HANDSHAKE_ACCEPT_SIZE), 0);
     world_clear(&world);
 }
 
@@ -216,6 +247,16 @@ static void the_wrong_key_fails(void)
         bytes_make(octets, HANDSHAKE_ACCEPT_SIZE - IDENTITY_SIGNATURE_SIZE), accept.signature));
     CU_ASSERT_EQUAL(pairing_finish(&world.a.pairing, &world.a.self, &accept, start),
                     HANDSHAKE_WEAK);
+    /* Signed by b, for a HELLO that a never signed. */
+    CU_ASSERT_TRUE(pairing_start(&world.a.pairing, &world.a.self, start));
+    accept.ephemeral[0] = 9;
+    CU_ASSERT_TRUE(hello_digest(pairing_hello(&world.a.pairing), accept.hello_digest));
+    accept_encode(&accept, octets);
+    CU_ASSERT_TRUE(identity_sign(
+        world.b.identity, IDENTITY_ACCEPT,
+        bytes_make(octets, HANDSHAKE_ACCEPT_SIZE - IDENTITY_SIGNATURE_SIZE), accept.signature));
+    CU_ASSERT_EQUAL(pairing_finish(&world.a.pairing, &world.a.self, &accept, start),
+                    HANDSHAKE_UNEXPECTED);
     CU_ASSERT_PTR_NULL(world.a.pairing.pending);
     world_clear(&world);
 }
@@ -351,6 +392,7 @@ static void key_epochs_only_rise(void)
 
 static const struct unit_case cases[] = {
     {"both sides derive the same keys", both_sides_derive_the_same_keys},
+    {"messages are the fields of the wire", messages_are_the_fields_of_the_wire},
     {"each changed bit of a HELLO fails", each_changed_bit_of_a_hello_fails},
     {"each changed bit of an ACCEPT fails", each_changed_bit_of_an_accept_fails},
     {"the wrong key fails", the_wrong_key_fails},
