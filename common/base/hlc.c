@@ -144,7 +144,8 @@ void hlc_doubt(struct hlc *hlc)
     atomic_store(&hlc->is_synchronised, false);
 }
 
-/* Our clock as far as it is confirmed, as a distance; NOTHING if it never was. */
+/* Our clock as far as it is confirmed, as a distance; if it never was, NOTHING: a past so far that
+ * the rules below give way to it nowhere. */
 static int64_t physical(struct hlc *hlc, struct reading reading)
 {
     if (!atomic_load(&hlc->has_line)) {
@@ -169,7 +170,7 @@ static enum hlc_verdict count(struct hlc *hlc, enum hlc_verdict verdict)
  * what lies further off is a clock that went back, for which nobody wants to wait. */
 static bool is_waiting(const struct hlc *hlc, int64_t last, int64_t clock)
 {
-    return last == hlc->resumed && clock < last && clock != NOTHING &&
+    return last == hlc->resumed && clock < last &&
            subtract_saturating(last, clock) <= ticks(HLC_BOUND_AHEAD_NS + hlc->max_offset_ns);
 }
 
@@ -193,7 +194,7 @@ enum hlc_verdict hlc_send(struct hlc *hlc, const struct hlc_now *now, struct hlc
     } while (!atomic_compare_exchange_weak(&hlc->last, &last, next));
 
     *stamp = to_bound(hlc, next).stamp;
-    if (clock == NOTHING || subtract_saturating(next, clock) > ticks(hlc->max_offset_ns)) {
+    if (subtract_saturating(next, clock) > ticks(hlc->max_offset_ns)) {
         return count(hlc, HLC_STALLED);
     }
     return HLC_OK;

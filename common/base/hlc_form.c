@@ -93,8 +93,7 @@ bool hlc_form_join(enum hlc_form form, struct hlc_parts parts, struct wall pivot
                    struct hlc_stamp *stamp)
 {
     const struct layout *layout = layout_of(form);
-    if (!is_in_range(layout, parts) ||
-        parts.units / layout->units_per_s > INT64_MAX / HLC_GRANULES_PER_S / 2) {
+    if (!is_in_range(layout, parts)) {
         return false;
     }
     uint32_t counts = counts_per_granule(layout);

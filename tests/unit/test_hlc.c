@@ -338,6 +338,14 @@ static void passes_no_bound(void)
     CU_ASSERT_EQUAL(hlc_receive(&hlc, &now, message, &stamp), HLC_UNSAVED);
     hlc_saved(&hlc, true);
     CU_ASSERT_EQUAL(send_at(&hlc, now), message.bits + 1);
+
+    /* So is one that our wide interval allows, and the next bound makes room for it. */
+    now.latest.ns += 5 * NS_PER_S;
+    message = stamp_at(100 + 6 * HLC_GRANULES_PER_S, 0);
+    CU_ASSERT_EQUAL(hlc_receive(&hlc, &now, message, &stamp), HLC_UNSAVED);
+    save(&hlc, now);
+    CU_ASSERT_EQUAL(hlc_send(&hlc, &now, &stamp), HLC_STALLED);
+    CU_ASSERT_EQUAL(stamp.bits, message.bits + 1);
 }
 
 static void restarts_behind_the_bound(void)

@@ -143,6 +143,7 @@ static void test_refusals(void)
         {HLC_FORM_US, {0}, INT64_C(1) << 52, 0},
         {HLC_FORM_US, {0}, BASE_S * 1000000, 4096},
         {HLC_FORM_MS, {0}, BASE_S * 1000, 1 << 18},
+        {HLC_FORM_MS, {0}, (INT64_C(1) << 46) - 1, 0},
         {HLC_FORM_S, {0}, INT64_MAX, 0},
         {HLC_FORM_S, {0}, BASE_S + (INT64_C(1) << 31) + 1, 0},
     };
