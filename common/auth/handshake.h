@@ -18,9 +18,12 @@
  * A first HELLO has neither cookie nor signature (zeros), and is worth a COOKIE at most. A HELLO in
  * a packet that verifies under the two nodes' present session needs no cookie, and has 16 octets of
  * ones instead: that renews in one round trip. A signature covers all before it under a label of
- * its own; ACCEPT's covers the initiator's ephemeral by the HELLO's digest. The keys are
- * HKDF-SHA256 of the X25519 secret of the ephemerals, salted by SHA-256("truechimer session v1", a
- * zero octet, HELLO, ACCEPT). The responder knows that the HELLO was no replay when a packet
+ * its own; ACCEPT's covers the initiator's ephemeral by the HELLO's digest.
+ *
+ * HKDF-SHA256 extracts from the X25519 secret of the ephemerals, salted by SHA-256("truechimer
+ * session v1", a zero octet, HELLO, ACCEPT). Expanding, each with a final zero octet, "truechimer
+ * initiator v1" and "truechimer responder v1" gives the key of what either sends, and "truechimer
+ * session id v1" two octets. The responder knows that the HELLO was no replay when a packet
  * verifies under the session.
  *
  * A node speaks with its own key epoch, and with the highest that it has seen of the other. Either
