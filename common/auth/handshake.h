@@ -17,7 +17,7 @@
  *
  * A first HELLO has neither cookie nor signature (zeros), and is worth a COOKIE at most. A HELLO in
  * a packet that verifies under the two nodes' present session needs no cookie, and has 16 octets of
- * ones instead: that renews in one round trip. A signature covers all before it under a label of
+ * 0xFF instead: that renews in one round trip. A signature covers all before it under a label of
  * its own; ACCEPT's covers the initiator's ephemeral by the HELLO's digest.
  *
  * HKDF-SHA256 extracts from the X25519 secret of the ephemerals, salted by SHA-256("truechimer
@@ -110,7 +110,8 @@ bool hello_digest(const struct hello *hello, uint8_t digest[SECRET_SIZE]) MUST_C
  * library fails. */
 bool handshake_start(struct handshake *handshake, const struct handshake_self *self,
                      const struct handshake_peer *peer) MUST_CHECK;
-/* Signs it with that cookie, or with ones if cookie is NULL (a renewal under a session). */
+/* Signs it with that cookie, or with octets of 0xFF if cookie is NULL (a renewal under a session).
+ */
 bool handshake_sign(struct handshake *handshake, const struct handshake_self *self,
                     const uint8_t *cookie) MUST_CHECK;
 void handshake_clear(struct handshake *handshake);
