@@ -330,12 +330,16 @@ void world_check_claims(struct world *world, struct world_node *node, struct rea
     if (world_core_is_leaping(world) || is_without_reference(status)) {
         return;
     }
-    double clock_ns = (double)llabs(sync_clock(node_sync(node->node), now).wall.ns - utc_ns);
+    int64_t shown_ns = sync_clock(node_sync(node->node), now).wall.ns;
+    double clock_ns = (double)llabs(shown_ns - utc_ns);
     if (claim->leap != LEAP_UNSYNCHRONISED && claim->stratum <= PACKET_STRATUM_MAX) {
         double bound_ns =
             (double)claim->root_delay_ns / 2 + (double)sync_state_dispersion_ns(claim, now.mono);
-        double served_ns = (double)llabs(sync_state_utc(claim, now).ns - utc_ns);
-        double left_ns = fabs(status->offset_ns);
+        int64_t told_ns = sync_state_utc(claim, now).ns;
+        double served_ns = (double)llabs(told_ns - utc_ns);
+        /* What the clock has still to go is a matter of what is told at that moment: by now the
+         * estimate may be another. */
+        double left_ns = (double)llabs(told_ns - shown_ns);
         bool is_held =
             served_ns <= bound_ns + ROUNDING_NS && clock_ns <= bound_ns + left_ns + ROUNDING_NS;
         series_add_claim(&node->series, is_held, bound_ns);
