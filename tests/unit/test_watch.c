@@ -263,7 +263,8 @@ static void test_leap_second_is_no_setting(void)
         }
         struct fakeclock_reading after = fakeclock_read();
         int64_t gained = after.realtime - before.realtime - (after.raw - before.raw);
-        CU_ASSERT_EQUAL(gained, bits[i] == STA_INS ? -NS_PER_S : NS_PER_S);
+        /* Four readings of whole nanoseconds. */
+        CU_ASSERT(llabs(gained - (bits[i] == STA_INS ? -NS_PER_S : NS_PER_S)) <= 4);
         CU_ASSERT_EQUAL(ward.settings, 0);
         CU_ASSERT_EQUAL(ward.disruptions, 0);
         end(&ward);
