@@ -128,15 +128,17 @@ check_attack() {
 }
 
 attack_once() { # sets sent and refused
-    local received valid steps
-    received=$(counted received) valid=$(counted valid) steps=$(counted steps)
+    local received valid
+    received=$(counted received) valid=$(counted valid)
     sent=$(attack 2) || fail "the attacker should send: $sent"
     received=$(($(counted received) - received))
     valid=$(($(counted valid) - valid))
     refused=$((received - valid))
     [ "$sent" -ge 100 ] && [ $valid -le 8 ] ||
         fail "of $sent packets of an attacker $refused were refused, and $valid taken"
-    [ "$(counted steps),$(counted kisses)" = "$steps,0" ] && is_following $HEARD ||
+    # On a busy machine a few late packets of the sender itself may pass for a step of its clock, by
+    # microseconds: what counts is where the listener is.
+    [ "$(counted kisses)" = 0 ] && is_following $HEARD ||
         fail "$sent packets of an attacker changed something, at $(offset_ns) ns:" \
             "$(ask_listener "sources --json") $(tail -n 5 "$WORK/measurements.csv")"
 }
