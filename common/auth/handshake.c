@@ -131,8 +131,8 @@ bool handshake_sign(struct handshake *handshake, const struct handshake_self *se
         memcpy(hello.cookie, cookie, COOKIE_SIZE);
     }
     hello_encode(&hello, octets);
-    if (!identity_sign(self->identity, IDENTITY_HELLO, bytes_make(octets, HELLO_SIGNED),
-                       hello.signature)) {
+    if (!identity_scheme_sign(self->scheme, self->identity, IDENTITY_HELLO,
+                              bytes_make(octets, HELLO_SIGNED), hello.signature)) {
         return false;
     }
     handshake->hello = hello;
@@ -193,8 +193,8 @@ static bool make_accept(const struct handshake_self *self, const struct hello *h
     secret_wipe(private_key, sizeof private_key);
     if (ok) {
         accept_encode(accept, octets);
-        ok = identity_sign(self->identity, IDENTITY_ACCEPT, bytes_make(octets, ACCEPT_SIGNED),
-                           accept->signature) &&
+        ok = identity_scheme_sign(self->scheme, self->identity, IDENTITY_ACCEPT,
+                                  bytes_make(octets, ACCEPT_SIGNED), accept->signature) &&
              derive_keys(shared, hello, accept, false, keys);
     }
     secret_wipe(shared, sizeof shared);
@@ -215,8 +215,8 @@ static enum handshake_verdict judge_hello(const struct handshake_self *self,
     }
     uint8_t octets[HANDSHAKE_HELLO_SIZE];
     hello_encode(hello, octets);
-    if (!public_key_verify(&peer->key, IDENTITY_HELLO, bytes_make(octets, HELLO_SIGNED),
-                           hello->signature)) {
+    if (!identity_scheme_verify(self->scheme, &peer->key, IDENTITY_HELLO,
+                                bytes_make(octets, HELLO_SIGNED), hello->signature)) {
         return HANDSHAKE_FORGED;
     }
     return hello->responder_epoch > self->epoch ? HANDSHAKE_OUR_EPOCH : HANDSHAKE_OK;
@@ -244,6 +244,7 @@ enum handshake_verdict handshake_answer(const struct handshake_self *self,
 }
 
 static enum handshake_verdict judge_accept(const struct handshake *handshake,
+                                           const struct handshake_self *self,
                                            const struct handshake_peer *peer,
                                            const struct accept *accept)
 {
@@ -262,8 +263,8 @@ static enum handshake_verdict judge_accept(const struct handshake *handshake,
     }
     uint8_t octets[HANDSHAKE_ACCEPT_SIZE];
     accept_encode(accept, octets);
-    if (!public_key_verify(&peer->key, IDENTITY_ACCEPT, bytes_make(octets, ACCEPT_SIGNED),
-                           accept->signature)) {
+    if (!identity_scheme_verify(self->scheme, &peer->key, IDENTITY_ACCEPT,
+                                bytes_make(octets, ACCEPT_SIGNED), accept->signature)) {
         return HANDSHAKE_FORGED;
     }
     return HANDSHAKE_OK;
@@ -276,7 +277,7 @@ enum handshake_verdict handshake_finish(const struct handshake *handshake,
 {
     enum handshake_verdict verdict = handshake->hello.initiator != identity_id(self->identity)
                                          ? HANDSHAKE_NOT_FOR_US
-                                         : judge_accept(handshake, peer, accept);
+                                         : judge_accept(handshake, self, peer, accept);
     if (verdict != HANDSHAKE_OK) {
         return verdict;
     }

@@ -56,6 +56,7 @@ enum handshake_verdict {
 struct handshake_self {
     const struct identity *identity;
     struct random *random; /* the kernel's generator outside of tests and simulations */
+    const struct identity_scheme *scheme; /* NULL: Ed25519 */
     uint32_t membership_epoch;
     uint16_t epoch;
 };

@@ -228,6 +228,26 @@ bool public_key_verify(const struct public_key *key, enum identity_use use, stru
     return ok;
 }
 
+bool identity_scheme_sign(const struct identity_scheme *scheme, const struct identity *identity,
+                          enum identity_use use, struct bytes message,
+                          uint8_t signature[IDENTITY_SIGNATURE_SIZE])
+{
+    if (scheme != NULL) {
+        return scheme->sign(scheme, identity, use, message, signature);
+    }
+    return identity_sign(identity, use, message, signature);
+}
+
+bool identity_scheme_verify(const struct identity_scheme *scheme, const struct public_key *key,
+                            enum identity_use use, struct bytes message,
+                            const uint8_t signature[IDENTITY_SIGNATURE_SIZE])
+{
+    if (scheme != NULL) {
+        return scheme->verify(scheme, key, use, message, signature);
+    }
+    return public_key_verify(key, use, message, signature);
+}
+
 bool public_key_id(const struct public_key *key, uint64_t *id)
 {
     uint8_t digest[SECRET_SIZE];
