@@ -19,10 +19,14 @@ struct identity {
     uint64_t id;
 };
 
-static const char *const labels[IDENTITY_USES] = {[IDENTITY_REPORT] = "truechimer report v1",
-                                                  [IDENTITY_MESSAGE] = "truechimer message v1",
-                                                  [IDENTITY_HELLO] = "truechimer hello v1",
-                                                  [IDENTITY_ACCEPT] = "truechimer accept v1"};
+static const char *const labels[IDENTITY_USES] = {
+    [IDENTITY_REPORT] = "truechimer report v1",
+    [IDENTITY_MESSAGE] = "truechimer message v1",
+    [IDENTITY_HELLO] = "truechimer hello v1",
+    [IDENTITY_ACCEPT] = "truechimer accept v1",
+    [IDENTITY_CERTIFICATE] = "truechimer certificate v1",
+    [IDENTITY_DOCUMENT] = "truechimer membership v1",
+};
 
 /* The points whose order divides 8, the sign bit aside: those of y = 0, 1 and -1, their encodings
  * beyond the prime, and the two of order 8. */
