@@ -37,8 +37,7 @@ static void take_value(struct config_reading *reading, size_t index, const char 
         config_complain(
             reading, reading->line,
             "%s %s: given before, on line %lu; it is accepted once, remove one of the two",
-            config_section_shown(reading->section, reading->draft.source, section), key->name,
-            seen->line);
+            config_section_shown(reading, section), key->name, seen->line);
         return;
     }
     seen->line = reading->line;
@@ -84,33 +83,50 @@ static bool is_comment(const char *text, size_t size)
     return size == 0 || text[0] == '#' || text[0] == ';';
 }
 
+static bool begins_with(const char *text, size_t size, const char *word)
+{
+    return size >= strlen(word) && memcmp(text, word, strlen(word)) == 0;
+}
+
 /* An indented '[' may also begin an IPv6 address that continues a list. */
 static bool is_section_line(const char *text, size_t size, bool is_indented)
 {
-    static const char source[] = "[source";
     return size > 0 && text[0] == '[' &&
-           (!is_indented || memchr(text, ':', size) == NULL ||
-            (size >= strlen(source) && memcmp(text, source, strlen(source)) == 0));
+           (!is_indented || memchr(text, ':', size) == NULL || begins_with(text, size, "[source") ||
+            begins_with(text, size, "[member"));
+}
+
+/* The name of a section that is there for each of several; taken is the line of one of the same
+ * name. */
+static bool is_good_name(struct config_reading *reading, const char *name, unsigned long taken)
+{
+    const char *section = reading->section->name;
+    char shown[CONFIG_SHOWN_MAX];
+    if (taken != 0) {
+        config_complain(reading, reading->line,
+                        "[%s %s]: there is one of this name on line %lu; give each another",
+                        section, name, taken);
+        return false;
+    }
+    if (!config_is_source_name(name)) {
+        config_complain(reading, reading->line,
+                        "[%s NAME]: found %s as the name; accepted: up to %d letters, digits "
+                        "and . _ - :",
+                        section, config_quoted(name, shown), CONFIG_NAME_MAX - 1);
+        return false;
+    }
+    return true;
 }
 
 /* [source NAME] begins another source. */
 static bool open_source(struct config_reading *reading, const char *name)
 {
     struct config_sources *sources = &reading->draft.config.sources;
-    char shown[CONFIG_SHOWN_MAX];
+    unsigned long taken = 0;
     for (size_t i = 0; i < sources->count; i++) {
-        if (strcmp(sources->items[i].name, name) == 0) {
-            config_complain(reading, reading->line,
-                            "[source %s]: there is one of this name on line %lu; give each another",
-                            name, sources->items[i].line);
-            return false;
-        }
+        taken = strcmp(sources->items[i].name, name) == 0 ? sources->items[i].line : taken;
     }
-    if (!config_is_source_name(name)) {
-        config_complain(reading, reading->line,
-                        "[source NAME]: found %s as the name; accepted: up to %d letters, digits "
-                        "and . _ - :",
-                        config_quoted(name, shown), CONFIG_NAME_MAX - 1);
+    if (!is_good_name(reading, name, taken)) {
         return false;
     }
     if (sources->count == CONFIG_SOURCES_MAX) {
@@ -128,6 +144,48 @@ static bool open_source(struct config_reading *reading, const char *name)
     return true;
 }
 
+/* [member NAME] begins another member. */
+static bool open_member(struct config_reading *reading, const char *name)
+{
+    struct config_members *members = &reading->draft.config.mesh.members;
+    unsigned long taken = 0;
+    for (size_t i = 0; i < members->count; i++) {
+        taken = strcmp(members->items[i].name, name) == 0 ? members->items[i].line : taken;
+    }
+    if (!is_good_name(reading, name, taken)) {
+        return false;
+    }
+    if (members->count == CONFIG_MEMBERS_MAX) {
+        config_complain(reading, reading->line,
+                        "[member %s] is one too many; up to %d members are accepted: a larger "
+                        "mesh certifies them, see ca in [mesh]",
+                        name, CONFIG_MEMBERS_MAX);
+        return false;
+    }
+    if (members->items == NULL) {
+        members->items = calloc(CONFIG_MEMBERS_MAX, sizeof *members->items);
+    }
+    if (members->items == NULL) {
+        config_complain(reading, reading->line, "no memory for [member %s]", name);
+        return false;
+    }
+    struct config_member *member = &members->items[members->count];
+    reading->seen = reading->seen_member[members->count++];
+    memcpy(member->name, name, strlen(name) + 1);
+    member->line = reading->line;
+    reading->draft.member = member;
+    return true;
+}
+
+static bool open_named(struct config_reading *reading, const char *name)
+{
+    bool is_source = reading->section == &config_section_source;
+    bool is_open = is_source ? open_source(reading, name) : open_member(reading, name);
+    reading->skipped_source |= is_source && !is_open;
+    reading->skipped_member |= !is_source && !is_open;
+    return is_open;
+}
+
 /* text is what stands between the brackets. */
 static bool open_section(struct config_reading *reading, char *text)
 {
@@ -142,10 +200,9 @@ static bool open_section(struct config_reading *reading, char *text)
         reading->section = section;
         reading->seen = reading->seen_plain[i];
         reading->draft.source = NULL;
+        reading->draft.member = NULL;
         if (section->has_name) {
-            bool is_open = open_source(reading, name);
-            reading->skipped_source |= !is_open;
-            return is_open;
+            return open_named(reading, name);
         }
         if (has_blank) {
             config_complain(reading, reading->line, "[%s] has no name: write [%s] alone",
@@ -154,7 +211,7 @@ static bool open_section(struct config_reading *reading, char *text)
         return !has_blank;
     }
     config_complain_section(reading, text);
-    reading->skipped_source = true; /* it may have been meant for one */
+    reading->skipped_source = reading->skipped_member = true; /* it may have been meant for one */
     return false;
 }
 
@@ -297,5 +354,6 @@ void config_clear(struct config *config)
 {
     free(config->server.access.items);
     free(config->control.chronyc_access.items);
+    free(config->mesh.members.items);
     *config = (struct config){0};
 }

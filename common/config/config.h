@@ -20,11 +20,17 @@
 #define CONFIG_WORKERS_MAX 64
 #define CONFIG_PORT_DEFAULT 123
 #define CONFIG_CHRONYC_PORT_DEFAULT 323
+#define CONFIG_MEMBERS_MAX 256
+#define CONFIG_HOSTS_MAX 8
+#define CONFIG_WORD_MAX 32 /* a failure domain or the name of a mesh, and the final zero */
+#define CONFIG_KEY_SIZE 32 /* of an Ed25519 public key */
+#define CONFIG_VIEW_MAX 16
 
 enum config_control { CONTROL_AUTO, CONTROL_SYSTEM, CONTROL_SHADOW, CONTROL_VIRTUAL };
 enum config_drift { CONFIG_DRIFT_NORMAL, CONFIG_DRIFT_STRICT, CONFIG_DRIFT_LEARNED };
 enum config_leap { CONFIG_LEAP_KERNEL, CONFIG_LEAP_SMEAR, CONFIG_LEAP_IGNORE };
 enum config_filter { CONFIG_FILTER_BANK, CONFIG_FILTER_NTP, CONFIG_FILTER_REGRESSION };
+enum config_algorithm { CONFIG_AGREEMENT, CONFIG_BERKELEY };
 enum config_log { CONFIG_LOG_STDERR, CONFIG_LOG_SYSLOG };
 enum config_log_level {
     CONFIG_LOG_ERROR,
@@ -81,6 +87,71 @@ struct config_sources {
     struct config_source items[CONFIG_SOURCES_MAX]; /* in the order of the text */
 };
 
+/* A file by its absolute path; empty: none. The line is where it stands, for complaints; 0:
+ * nowhere.
+ */
+struct config_file {
+    char path[CONFIG_PATH_MAX];
+    unsigned long line;
+};
+
+struct config_host {
+    char host[ACTION_HOST_MAX]; /* name or address; empty: none */
+    uint16_t port;
+};
+
+struct config_hosts {
+    size_t count;
+    struct config_host items[CONFIG_HOSTS_MAX];
+};
+
+struct config_names {
+    size_t count;
+    char items[CONFIG_HOSTS_MAX][ACTION_HOST_MAX];
+};
+
+/* A [member NAME]. */
+struct config_member {
+    char name[CONFIG_NAME_MAX];
+    unsigned long line, key_line; /* for complaints */
+    struct config_host address;
+    uint8_t public_key[CONFIG_KEY_SIZE];
+    char domain[CONFIG_WORD_MAX]; /* empty: not given */
+    uint16_t epoch;               /* the lowest key epoch that is accepted */
+};
+
+struct config_members {
+    size_t count;
+    struct config_member *items; /* in the order of the text; config_clear() frees */
+};
+
+/* [mesh]. Without an identity there is none, and nothing here means anything. */
+struct config_mesh {
+    struct config_file identity;
+    int faults; /* CONFIG_FAULTS_AUTO: the largest minority; or f */
+    unsigned long faults_line;
+    enum config_algorithm algorithm;
+    int64_t interval_ns;       /* between two rounds of algorithm = berkeley */
+    int64_t gamma_ns;          /* who is off by more is left out of its mean */
+    int8_t poll_min, poll_max; /* log2 s */
+    int64_t max_offset_ns;     /* of the logical clock */
+    unsigned payload;          /* octets of fields in a packet: 1000 or 1232 */
+    unsigned view;             /* members that are asked, 4 to CONFIG_VIEW_MAX */
+    struct config_file group_key;
+    bool has_ca;
+    uint8_t ca[CONFIG_KEY_SIZE];
+    unsigned long ca_line;
+    struct config_file certificate;
+    struct config_file membership;
+    struct config_hosts join;
+    struct config_names srv; /* discover = srv:NAME */
+    bool is_mdns;            /* discover = mdns */
+    struct config_host address;
+    char domain[CONFIG_WORD_MAX]; /* empty: not given */
+    char name[CONFIG_WORD_MAX];   /* of the mesh */
+    struct config_members members;
+};
+
 struct config {
     struct { /* [clock] */
         enum config_control control;
@@ -121,6 +192,7 @@ struct config {
         char user[CONFIG_USER_MAX]; /* empty: keep the user */
         unsigned long user_line;    /* as state_dir_line */
     } server;
+    struct config_mesh mesh;
     struct {                        /* [keys] */
         char file[CONFIG_PATH_MAX]; /* empty: no keys */
         unsigned long file_line;    /* as state_dir_line */
@@ -152,6 +224,12 @@ void config_clear(struct config *config);
 unsigned config_source_associations(const struct config_source *source);
 /* Of all sources, those that count in n: neither noselect nor a broadcast server. */
 unsigned config_voters(const struct config *config);
+
+bool config_has_mesh(const struct config *config);
+/* Whether nodes that stand in no section may be members: those whose key the CA certified. */
+bool config_is_open(const struct config_mesh *mesh);
+/* Whether both are the same name or address and port; a name in any case of its letters. */
+bool config_host_is_same(const struct config_host *a, const struct config_host *b);
 
 /* What chimed uses without a file: an INI text that serves on a high port and needs no root.
  * Constant. */

@@ -5,8 +5,8 @@
 
 const struct config_section *const config_sections[CONFIG_SECTIONS] = {
     &config_section_clock,  &config_section_selection, &config_section_source,
-    &config_section_server, &config_section_keys,      &config_section_control,
-    &config_section_log};
+    &config_section_server, &config_section_mesh,      &config_section_member,
+    &config_section_keys,   &config_section_control,   &config_section_log};
 
 const struct config_key *config_key_find(const struct config_section *section, const char *name)
 {
@@ -19,7 +19,7 @@ const struct config_key *config_key_find(const struct config_section *section, c
 }
 
 /* A key of a section that is there once. */
-static const struct config_seen *seen_of(const struct config_reading *reading,
+const struct config_seen *config_seen_of(const struct config_reading *reading,
                                          const struct config_section *section, const char *name)
 {
     const struct config_key *key = config_key_find(section, name);
@@ -33,14 +33,20 @@ static const struct config_seen *seen_of(const struct config_reading *reading,
     return NULL;
 }
 
+static unsigned long line_of(const struct config_reading *reading,
+                             const struct config_section *section, const char *name)
+{
+    return config_seen_of(reading, section, name)->line;
+}
+
 static void keep_lines(struct config_reading *reading)
 {
     struct config *config = &reading->draft.config;
-    config->clock.state_dir_line = seen_of(reading, &config_section_clock, "state-dir")->line;
-    config->clock.leap_list_line = seen_of(reading, &config_section_clock, "leap-list")->line;
-    config->server.user_line = seen_of(reading, &config_section_server, "user")->line;
-    config->keys.file_line = seen_of(reading, &config_section_keys, "file")->line;
-    config->control.group_line = seen_of(reading, &config_section_control, "group")->line;
+    config->clock.state_dir_line = line_of(reading, &config_section_clock, "state-dir");
+    config->clock.leap_list_line = line_of(reading, &config_section_clock, "leap-list");
+    config->server.user_line = line_of(reading, &config_section_server, "user");
+    config->keys.file_line = line_of(reading, &config_section_keys, "file");
+    config->control.group_line = line_of(reading, &config_section_control, "group");
 }
 
 static void check_keys(struct config_reading *reading, const struct config_section *section,
@@ -60,15 +66,21 @@ static void check_keys(struct config_reading *reading, const struct config_secti
                             "[%s] %s: needs control = virtual; set that, or remove this line",
                             section->name, key->name);
         }
+        if (key->is_berkeley && reading->draft.config.mesh.algorithm != CONFIG_BERKELEY) {
+            config_complain(reading, seen[i].line,
+                            "[%s] %s: needs algorithm = berkeley; set that, or remove this line",
+                            section->name, key->name);
+        }
     }
 }
 
 static void check_orphan(struct config_reading *reading)
 {
     const struct config *config = &reading->draft.config;
-    const struct config_seen *stratum = seen_of(reading, &config_section_server, "local-stratum");
+    const struct config_seen *stratum =
+        config_seen_of(reading, &config_section_server, "local-stratum");
     if (config->server.is_orphan && config->server.local_stratum == 0 && !stratum->is_refused) {
-        config_complain(reading, seen_of(reading, &config_section_server, "orphan")->line,
+        config_complain(reading, line_of(reading, &config_section_server, "orphan"),
                         "[server] orphan: needs local-stratum, the stratum that the orphans serve; "
                         "set local-stratum = 10, or remove this line");
     }
@@ -89,14 +101,18 @@ static void check_sums(struct config_reading *reading)
                         "the sources, pools with their pool-size, are %u; up to %d are accepted",
                         associations, CONFIG_SOURCES_MAX);
     }
+    /* Of a mesh who has its files knows how many they are. */
+    if (config_has_mesh(config)) {
+        return;
+    }
     if (faults > 0 && voters < 2 * (unsigned)faults + 1) {
-        config_complain(reading, seen_of(reading, &config_section_selection, "faults")->line,
+        config_complain(reading, line_of(reading, &config_section_selection, "faults"),
                         "[selection] faults = %d needs %d sources, %u %s configured; add sources, "
                         "or lower it",
                         faults, 2 * faults + 1, voters, voters == 1 ? "is" : "are");
     }
     if (config->selection.min_sources > voters && config->selection.min_sources > 1) {
-        config_complain(reading, seen_of(reading, &config_section_selection, "min-sources")->line,
+        config_complain(reading, line_of(reading, &config_section_selection, "min-sources"),
                         "[selection] min-sources = %u needs %u sources, %u %s configured; add "
                         "sources, or lower it",
                         config->selection.min_sources, config->selection.min_sources, voters,
@@ -107,12 +123,13 @@ static void check_sums(struct config_reading *reading)
 void config_check(struct config_reading *reading)
 {
     keep_lines(reading);
-    reading->skips_keys = seen_of(reading, &config_section_keys, "file")->is_refused;
+    reading->skips_keys = config_seen_of(reading, &config_section_keys, "file")->is_refused;
     for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
         check_keys(reading, config_sections[i], reading->seen_plain[i]);
     }
     check_orphan(reading);
     config_check_sources(reading);
+    config_check_mesh(reading);
     if (!reading->skipped_source) {
         check_sums(reading);
     }
@@ -121,6 +138,7 @@ void config_check(struct config_reading *reading)
 void config_draft_init(struct config_draft *draft)
 {
     static const char leap_list[] = CONFIG_LEAP_LIST_DEFAULT;
+    static const char mesh_name[] = "truechimer";
     struct config *config = &draft->config;
     *draft = (struct config_draft){0};
     config->clock.step_ns = NS_PER_S;
@@ -135,6 +153,14 @@ void config_draft_init(struct config_draft *draft)
     config->selection.min_sources = 1;
     config->selection.max_distance_ns = 3 * NS_PER_S;
     config->selection.void_after_ns = 1000 * NS_PER_S;
+    config->mesh.faults = CONFIG_FAULTS_AUTO;
+    config->mesh.interval_ns = 5 * NS_PER_S;
+    config->mesh.gamma_ns = 50 * NS_PER_MS;
+    config->mesh.poll_min = config->mesh.poll_max = 4;
+    config->mesh.max_offset_ns = 250 * NS_PER_MS;
+    config->mesh.payload = 1000;
+    config->mesh.view = CONFIG_VIEW_MAX;
+    memcpy(config->mesh.name, mesh_name, sizeof mesh_name);
     config->server.workers = CONFIG_WORKERS_AUTO;
     config->server.access.default_allow = true;
     config->server.rate_interval_ns = NS_PER_S;

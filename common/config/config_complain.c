@@ -9,7 +9,7 @@
 #define SENTENCE_MAX 512
 #define NEAR_DISTANCE 3
 #define LIST_MAX 128
-_Static_assert(CONFIG_LISTEN_MAX == 16 && CONFIG_PREFIXES_MAX == 1024,
+_Static_assert(CONFIG_LISTEN_MAX == 16 && CONFIG_HOSTS_MAX == 8 && CONFIG_PREFIXES_MAX == 1024,
                "as config_complain_value() says");
 
 const char *config_quoted(const char *text, char out[CONFIG_SHOWN_MAX])
@@ -25,13 +25,17 @@ const char *config_quoted(const char *text, char out[CONFIG_SHOWN_MAX])
     return out;
 }
 
-const char *config_section_shown(const struct config_section *section,
-                                 const struct config_source *source, char out[2 * CONFIG_SHOWN_MAX])
+const char *config_section_shown(const struct config_reading *reading,
+                                 char out[2 * CONFIG_SHOWN_MAX])
 {
-    if (section->has_name && source != NULL) {
-        snprintf(out, 2 * CONFIG_SHOWN_MAX, "[%s %s]", section->name, source->name);
+    const struct config_draft *draft = &reading->draft;
+    const char *name = draft->source != NULL   ? draft->source->name
+                       : draft->member != NULL ? draft->member->name
+                                               : NULL;
+    if (name != NULL) {
+        snprintf(out, 2 * CONFIG_SHOWN_MAX, "[%s %s]", reading->section->name, name);
     } else {
-        snprintf(out, 2 * CONFIG_SHOWN_MAX, "[%s]", section->name);
+        snprintf(out, 2 * CONFIG_SHOWN_MAX, "[%s]", reading->section->name);
     }
     return out;
 }
@@ -229,7 +233,7 @@ void config_complain_key(struct config_reading *reading, const char *name)
             nearest = &section->keys[i];
         }
     }
-    config_section_shown(section, reading->draft.source, where);
+    config_section_shown(reading, where);
     const struct config_section *home = NULL;
     const struct config_key *foreign = find_foreign(name, &home);
     if (foreign != NULL) {
@@ -255,14 +259,15 @@ void config_complain_value(struct config_reading *reading, const struct config_k
         [CONFIG_REPEATED] = "is there already; each is accepted once",
         [CONFIG_OPPOSED] = "is both allowed and denied; keep one of the two",
         [CONFIG_OFF_MIXED] = "cannot stand here: off excludes addresses; keep one of the two",
-        [CONFIG_FULL] = "is one too many; up to 16 addresses and 1024 prefixes are accepted",
+        [CONFIG_FULL] = "is one too many; up to 16 addresses to listen on, 8 nodes to join or "
+                        "names to look up, and 1024 prefixes are accepted",
         [CONFIG_CROSSED] = "goes down; the least comes first, then the most",
         [CONFIG_NO_MEMORY] = "did not fit into memory",
     };
     char shown[CONFIG_SHOWN_MAX];
     char where[2 * CONFIG_SHOWN_MAX];
     config_quoted(item, shown);
-    config_section_shown(reading->section, reading->draft.source, where);
+    config_section_shown(reading, where);
     if (verdict != CONFIG_UNREADABLE) {
         config_complain(reading, reading->line, "%s %s: %s %s", where, key->name, shown,
                         reasons[verdict]);

@@ -143,13 +143,46 @@ enum config_verdict config_take_path(const char *item, size_t room, char *path)
     return CONFIG_TAKEN;
 }
 
-bool config_is_source_name(const char *name)
+static bool is_made_of(const char *text, const char *others, size_t room)
 {
-    const char *at = name;
-    while (is_alphanumeric(*at) || (*at != '\0' && strchr("._-:", *at) != NULL)) {
+    const char *at = text;
+    while (is_alphanumeric(*at) || (*at != '\0' && strchr(others, *at) != NULL)) {
         at++;
     }
-    return *at == '\0' && at > name && at - name < CONFIG_NAME_MAX;
+    return *at == '\0' && at > text && (size_t)(at - text) < room;
+}
+
+enum config_verdict config_take_word(const char *item, size_t room, char *word)
+{
+    if (!is_made_of(item, "._-", room)) {
+        return CONFIG_UNREADABLE;
+    }
+    memcpy(word, item, strlen(item) + 1);
+    return CONFIG_TAKEN;
+}
+
+bool config_is_source_name(const char *name)
+{
+    return is_made_of(name, "._-:", CONFIG_NAME_MAX);
+}
+
+static int digit_of(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c - 'A' + 10;
+}
+
+enum config_verdict config_take_public_key(const char *item, uint8_t key[CONFIG_KEY_SIZE])
+{
+    static const char prefix[] = "ed25519:";
+    const char *digits = item + strlen(prefix);
+    if (strncmp(item, prefix, strlen(prefix)) != 0 || strlen(digits) != 2 * CONFIG_KEY_SIZE ||
+        strspn(digits, "0123456789abcdefABCDEF") != 2 * CONFIG_KEY_SIZE) {
+        return CONFIG_UNREADABLE;
+    }
+    for (size_t i = 0; i < CONFIG_KEY_SIZE; i++) {
+        key[i] = (uint8_t)(digit_of(digits[2 * i]) << 4 | digit_of(digits[2 * i + 1]));
+    }
+    return CONFIG_TAKEN;
 }
 
 enum config_verdict config_take_name(const char *item, size_t room, char *name)

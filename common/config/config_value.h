@@ -44,6 +44,11 @@ enum config_verdict config_take_rate(const char *item, double minimum_ppm, doubl
                                      double *ppm);
 /* Names of sources stand in logs, tables and commands. */
 bool config_is_source_name(const char *name);
+/* Letters, digits and . _ -, less than room of them. */
+enum config_verdict config_take_word(const char *item, size_t room, char *word);
+/* "ed25519:" and 64 hexadecimal digits, as public_key_format() writes them. Whether it is a point
+ * that anybody should trust is for who has the crypto library. */
+enum config_verdict config_take_public_key(const char *item, uint8_t key[CONFIG_KEY_SIZE]);
 /* An absolute path of less than room octets. */
 enum config_verdict config_take_path(const char *item, size_t room, char *path);
 /* A name of less than room octets, without white space. */

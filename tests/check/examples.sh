@@ -32,9 +32,13 @@ for file in "$conf"/*.conf; do
 done
 [ "$examples" -ge 6 ] || fail "only $examples examples found in $conf"
 
-# "#key = value" is a setting, "# words" is a comment.
-sed 's/^#\([a-z-]* = \)/\1/; s/^control = auto/control = virtual/' "$conf/chimed.conf" >"$work/chimed.conf"
+# "#key = value" is a setting, "#[member NAME]" a section, "# words" a comment. What needs another value of another key
+# than the default gets that.
+sed 's/^#\([a-z-]* = \)/\1/; s/^#\(\[member \)/\1/
+    s/^control = auto/control = virtual/; s/^algorithm = agreement/algorithm = berkeley/' \
+    "$conf/chimed.conf" >"$work/chimed.conf"
 grep -q '^rate-leak = 4$' "$work/chimed.conf" || fail "nothing was uncommented in chimed.conf"
+grep -q '^\[member ' "$work/chimed.conf" || fail "no section was uncommented in chimed.conf"
 loads "$work/chimed.conf"
 
 # --check can refuse.

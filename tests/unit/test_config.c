@@ -189,6 +189,7 @@ static void names_the_nearest(void)
     refuse("[sever]\nworkers = 3\nno-key-at-all = 5\n",
            "a.conf:1: |'sever'; did you mean [server]?");
     refuse("[frobnicate]\n", "a.conf:1: |'frobnicate'|[clock] [selection] [source NAME] [server] "
+                             "[mesh] [member NAME] "
                              "[keys] [control] [log]");
     refuse("[server]\nworkers = 1\n[]\nx = 1\n", "a.conf:3: ");
     refuse("[server]\n= 5\n", "a.conf:2: ");

@@ -164,6 +164,7 @@ static void uncomment(char *out, size_t room)
 {
     const char *start = out;
     const char *control = "control = shadow";
+    const char *algorithm = "# algorithm = agreement";
     for (const char *at = config_default_text(); *at != '\0';) {
         size_t size = strcspn(at, "\n") + 1;
         bool is_example = strncmp(at, "# [", 3) == 0 ||
@@ -172,6 +173,8 @@ static void uncomment(char *out, size_t room)
         CU_ASSERT_TRUE_FATAL((size_t)(out - start) + size < room);
         if (strncmp(at, control, strlen(control)) == 0) {
             out += sprintf(out, "control = virtual\n");
+        } else if (strncmp(at, algorithm, strlen(algorithm)) == 0) {
+            out += sprintf(out, "algorithm = berkeley\n");
         } else if (is_example) {
             memcpy(out, at + 2, size - 2);
             out += size - 2;
@@ -209,6 +212,8 @@ static void examples_in_it_are_good(void)
     CU_ASSERT_EQUAL(config.clock.virtual_offset_ns, 0);
     CU_ASSERT_EQUAL(config.server.access.count, 3);
     CU_ASSERT_EQUAL(config.control.chronyc_access.count, 1);
+    CU_ASSERT_STRING_EQUAL(config.mesh.identity.path, "/etc/chimed.pem");
+    CU_ASSERT_EQUAL(config.mesh.members.count, 1);
 }
 
 static void same_source(const struct config_source *a, const struct config_source *b)
@@ -237,6 +242,19 @@ static void same_source(const struct config_source *a, const struct config_sourc
     CU_ASSERT_EQUAL(a->filter, b->filter);
 }
 
+static void same_mesh(const struct config_mesh *a, const struct config_mesh *b)
+{
+    CU_ASSERT_EQUAL(a->faults, b->faults);
+    CU_ASSERT_EQUAL(a->interval_ns, b->interval_ns);
+    CU_ASSERT_EQUAL(a->gamma_ns, b->gamma_ns);
+    CU_ASSERT_EQUAL(a->poll_min, b->poll_min);
+    CU_ASSERT_EQUAL(a->poll_max, b->poll_max);
+    CU_ASSERT_EQUAL(a->max_offset_ns, b->max_offset_ns);
+    CU_ASSERT_EQUAL(a->payload, b->payload);
+    CU_ASSERT_EQUAL(a->view, b->view);
+    CU_ASSERT_STRING_EQUAL(a->name, b->name);
+}
+
 /* What it shows as what holds without being said does. */
 static void examples_in_it_are_the_defaults(void)
 {
@@ -248,6 +266,7 @@ static void examples_in_it_are_the_defaults(void)
     accept("[source example]\naddress = pool.ntp.org\nkind = pool\n");
     CU_ASSERT_EQUAL(shown.sources.count, 1);
     same_source(&config.sources.items[0], &shown.sources.items[0]);
+    same_mesh(&config.mesh, &shown.mesh);
     CU_ASSERT_EQUAL(config.selection.faults, shown.selection.faults);
     CU_ASSERT_EQUAL(config.selection.min_sources, shown.selection.min_sources);
     CU_ASSERT_EQUAL(config.selection.max_distance_ns, shown.selection.max_distance_ns);
