@@ -2,55 +2,17 @@
 #include "server/setup.h"
 #include "common/host/files.h"
 #include "common/host/log.h"
+#include "server/setup_complain.h"
 #include "server/setup_warn.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define FILE_SIZE_MAX (4 * 1024 * 1024)
-#define SENTENCE_MAX (2 * CONFIG_PATH_MAX + KEYRING_ERROR_MAX + 256)
-
-struct listener {
-    void (*complain)(void *context, const char *sentence);
-    void *context;
-};
-
-static void complain(const struct listener *listener, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void complain(const struct listener *listener, const char *format, ...)
-{
-    char sentence[SENTENCE_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof(sentence), format, arguments);
-    va_end(arguments);
-    listener->complain(listener->context, sentence);
-}
-
-static const char *advice(int error)
-{
-    switch (error) {
-    case EACCES:
-        return "let the user that chimed runs as read it";
-    case ENOENT:
-        return "check the path";
-    case EFBIG:
-        return "a text of at most 4 MiB is expected";
-    case EINVAL:
-        return "a text without zero octets is expected";
-    case EISDIR:
-        return "a file is expected";
-    default:
-        return "check the file";
-    }
-}
-
-static bool load_config(struct setup *setup, const char *path, const struct listener *listener)
+static bool load_config(struct setup *setup, const char *path,
+                        const struct setup_listener *listener)
 {
     if (path == NULL) {
         return config_parse(config_default_text(), "embedded default", &setup->config,
@@ -59,8 +21,8 @@ static bool load_config(struct setup *setup, const char *path, const struct list
     char *text;
     int status = files_read_text(path, FILE_SIZE_MAX, &text);
     if (status != 0) {
-        complain(listener, "%s: can't read the configuration: %s; %s", path, strerror(-status),
-                 advice(-status));
+        setup_complain(listener, "%s: can't read the configuration: %s; %s", path,
+                       strerror(-status), setup_advice(-status));
         return false;
     }
     bool ok = config_parse(text, path, &setup->config, listener->complain, listener->context);
@@ -68,7 +30,8 @@ static bool load_config(struct setup *setup, const char *path, const struct list
     return ok;
 }
 
-static bool load_keys(struct setup *setup, const char *config_path, const struct listener *listener)
+static bool load_keys(struct setup *setup, const char *config_path,
+                      const struct setup_listener *listener)
 {
     const char *path = setup->config.keys.file;
     char error[KEYRING_ERROR_MAX];
@@ -79,15 +42,16 @@ static bool load_keys(struct setup *setup, const char *config_path, const struct
     }
     int status = files_read_text(path, FILE_SIZE_MAX, &text);
     if (status != 0) {
-        complain(listener, "%s:%lu: [keys] file: can't read '%s': %s; %s", config_path,
-                 setup->config.keys.file_line, path, strerror(-status), advice(-status));
+        setup_complain(listener, "%s:%lu: [keys] file: can't read '%s': %s; %s", config_path,
+                       setup->config.keys.file_line, path, strerror(-status),
+                       setup_advice(-status));
         return false;
     }
     bool ok = keyring_parse(text, &setup->keyring, error);
     explicit_bzero(text, strlen(text)); /* it held secrets */
     free(text);
     if (!ok) {
-        complain(listener, "%s: %s", path, error);
+        setup_complain(listener, "%s: %s", path, error);
     } else if (files_is_private(path, &is_private) == 0 && !is_private) {
         log_message(LOG_LEVEL_WARNING, "%s: everybody can read these keys; use: chmod o= %s", path,
                     path);
@@ -97,7 +61,7 @@ static bool load_keys(struct setup *setup, const char *config_path, const struct
 
 /* Every key of a source exists, and may be used with its address. */
 static bool check_keys(const struct setup *setup, const char *config_path,
-                       const struct listener *listener)
+                       const struct setup_listener *listener)
 {
     bool ok = true;
     for (size_t i = 0; i < setup->config.sources.count; i++) {
@@ -108,21 +72,28 @@ static bool check_keys(const struct setup *setup, const char *config_path,
             continue;
         }
         if (key == NULL) {
-            complain(listener, "%s:%lu: [source %s] key: there is no key %" PRIu32 " in '%s'",
-                     config_path, source->key_line, source->name, source->key_id,
-                     setup->config.keys.file);
+            setup_complain(listener, "%s:%lu: [source %s] key: there is no key %" PRIu32 " in '%s'",
+                           config_path, source->key_line, source->name, source->key_id,
+                           setup->config.keys.file);
             ok = false;
         } else if (address_parse(source->host, source->port, &address) &&
                    !key_is_allowed(key, &address)) {
-            complain(listener,
-                     "%s:%lu: [source %s] key: key %" PRIu32 " is not for '%s', as its line in "
-                     "'%s' says",
-                     config_path, source->key_line, source->name, source->key_id, source->host,
-                     setup->config.keys.file);
+            setup_complain(listener,
+                           "%s:%lu: [source %s] key: key %" PRIu32
+                           " is not for '%s', as its line in "
+                           "'%s' says",
+                           config_path, source->key_line, source->name, source->key_id,
+                           source->host, setup->config.keys.file);
             ok = false;
         }
     }
     return ok;
+}
+
+static bool load_mesh(struct setup *setup, const struct setup_listener *listener)
+{
+    return credentials_load(&setup->config.mesh, listener, &setup->credentials) &&
+           roster_build(&setup->config.mesh, &setup->credentials, listener, &setup->roster);
 }
 
 /* Without its list the sources still announce a leap second: what is wrong with it is a warning. */
@@ -140,7 +111,7 @@ static void load_leaps(struct setup *setup, const char *config_path)
         if (line > 0) {
             log_message(LOG_LEVEL_WARNING,
                         "%s:%lu: [clock] leap-list: can't read '%s': %s; %s; going on without it",
-                        config_path, line, path, strerror(-status), advice(-status));
+                        config_path, line, path, strerror(-status), setup_advice(-status));
         }
         return;
     }
@@ -164,13 +135,13 @@ static void choose_state_dir(struct setup *setup)
 }
 
 static struct access *build_access(const struct config_access *rules,
-                                   const struct listener *listener)
+                                   const struct setup_listener *listener)
 {
     struct access *access = access_create(rules->default_allow);
     for (size_t i = 0; access != NULL && i < rules->count; i++) {
         if (!access_add(access, &rules->items[i].prefix, rules->items[i].allow)) {
-            complain(listener, "too many allow and deny rules: at most %d are accepted",
-                     ACCESS_RULES_MAX);
+            setup_complain(listener, "too many allow and deny rules: at most %d are accepted",
+                           ACCESS_RULES_MAX);
             access_destroy(access);
             return NULL;
         }
@@ -181,17 +152,18 @@ static struct access *build_access(const struct config_access *rules,
 struct setup *setup_load(const char *path, void (*complain_to)(void *context, const char *sentence),
                          void *context)
 {
-    struct listener listener = {.complain = complain_to, .context = context};
+    struct setup_listener listener = {.complain = complain_to, .context = context, .path = path};
     struct setup *setup = calloc(1, sizeof(*setup));
     if (setup == NULL) {
-        complain(&listener, "out of memory while reading the configuration");
+        setup_complain(&listener, "out of memory while reading the configuration");
         return NULL;
     }
     if (!load_config(setup, path, &listener)) {
         free(setup);
         return NULL;
     }
-    if (load_keys(setup, path, &listener) && check_keys(setup, path, &listener)) {
+    if (load_keys(setup, path, &listener) && check_keys(setup, path, &listener) &&
+        load_mesh(setup, &listener)) {
         load_leaps(setup, path);
         choose_state_dir(setup);
         setup->access = build_access(&setup->config.server.access, &listener);
@@ -216,6 +188,8 @@ void setup_destroy(struct setup *setup)
     if (setup->chronyc_access != NULL) {
         access_destroy(setup->chronyc_access);
     }
+    roster_clear(&setup->roster);
+    credentials_clear(&setup->credentials);
     keyring_clear(&setup->keyring);
     config_clear(&setup->config);
     free(setup);

@@ -8,12 +8,15 @@
 #include "common/config/config.h"
 #include "server/access.h"
 #include "server/node.h"
+#include "server/roster.h"
 
 #define SETUP_STATE_DIR "/var/lib/chimed"
 
 struct setup {
     struct config config;
     struct keyring keyring;
+    struct credentials credentials; /* for the mesh; without one they are empty */
+    struct roster roster;           /* the same */
     struct access *access;
     struct access *chronyc_access;
     struct leap_table leaps; /* count 0: no list, or none that can be read */

@@ -47,13 +47,14 @@ static size_t count_kind(const struct config *config, enum source_kind kind)
 static void warn_of_sources(const struct config *config, const char *name)
 {
     struct place whole = {.name = name};
+    bool is_alone = !config_has_mesh(config);
     unsigned voters = config_voters(config);
-    if (voters == 0 && config->server.local_stratum == 0) {
+    if (voters == 0 && is_alone && config->server.local_stratum == 0) {
         warn(whole,
              "no source to follow and no local-stratum: answers say \"unsynchronised\", and "
              "clients refuse them; add a [source NAME], or local-stratum = 10 in [server] to serve "
              "the local clock");
-    } else if (voters > 0 && voters < TRUECHIMERS_LEAST) {
+    } else if (voters > 0 && is_alone && voters < TRUECHIMERS_LEAST) {
         warn(whole,
              "%u source%s can't outvote one that lies: whom to believe is then unknown; configure "
              "at least %d",
@@ -79,6 +80,80 @@ static bool may_write(const char *path, int wanted, const char *user)
     unsigned bits = (wanted & W_OK ? 2U : 0U) | (wanted & X_OK ? 1U : 0U);
     unsigned shift = status.st_uid == entry->pw_uid ? 6 : status.st_gid == entry->pw_gid ? 3 : 0;
     return (status.st_mode >> shift & bits) == bits;
+}
+
+/* The daemon reads its secrets again at each reload, by then as that user. */
+static bool may_reread(const char *path, const char *user)
+{
+    struct stat status;
+    struct passwd *entry = user[0] != '\0' && geteuid() == 0 ? getpwnam(user) : NULL;
+    return entry == NULL || stat(path, &status) != 0 || status.st_uid == entry->pw_uid;
+}
+
+static void warn_of_secret(const struct config_file *file, const char *key, const char *name,
+                           const char *user)
+{
+    if (file->path[0] != '\0' && !may_reread(file->path, user)) {
+        warn((struct place){.name = name, .line = file->line},
+             "[mesh] %s: '%s' is not %s's, who can't read it at a reload; use: chown %s %s", key,
+             file->path, user, user, file->path);
+    }
+}
+
+/* How many liars the mesh stands, and whom it admits. */
+static void warn_of_count(const struct setup *setup, const char *name)
+{
+    const struct config_mesh *mesh = &setup->config.mesh;
+    const struct membership_terms *terms = &setup->roster.terms;
+    struct place place = {.name = name, .line = mesh->identity.line};
+    if (setup->credentials.membership == NULL && config_is_open(mesh)) {
+        warn(place,
+             "[mesh] join and discover find members, and don't make them count: n is %u, by the "
+             "[member NAME] sections; have the CA sign a membership",
+             terms->nodes);
+    } else if (terms->faults == 0 && mesh->algorithm == CONFIG_AGREEMENT) {
+        warn(place,
+             "the mesh has n = %u and f = %u: it stands no liar, as %d members would with f = 1",
+             terms->nodes, terms->faults, TRUECHIMERS_LEAST);
+    }
+    if (mesh->has_ca && mesh->certificate.path[0] == '\0' &&
+        setup->credentials.membership == NULL) {
+        warn(place, "[mesh] ca without certificate: only members that name this node's key in a "
+                    "section admit it; have it certified with chime certify");
+    }
+}
+
+static void warn_of_certificate(const struct setup *setup, const char *name)
+{
+    const struct config_file *file = &setup->config.mesh.certificate;
+    time_t expires = (time_t)setup->credentials.expiry_s;
+    struct tm day;
+    char text[DAY_MAX];
+    if (setup->credentials.certificate_size > 0 && expires < time(NULL) &&
+        gmtime_r(&expires, &day) != NULL && strftime(text, sizeof(text), "%Y-%m-%d", &day) > 0) {
+        warn((struct place){.name = name, .line = file->line},
+             "[mesh] certificate: '%s' expired on %s, and whom it is shown to refuses it; have a "
+             "new one made with chime certify",
+             file->path, text);
+    }
+}
+
+static void warn_of_mesh(const struct setup *setup, const char *name)
+{
+    const struct config_mesh *mesh = &setup->config.mesh;
+    const char *user = setup->config.server.user;
+    if (!config_has_mesh(&setup->config)) {
+        return;
+    }
+    warn_of_count(setup, name);
+    warn_of_certificate(setup, name);
+    warn_of_secret(&mesh->identity, "identity", name, user);
+    warn_of_secret(&mesh->group_key, "group-key", name, user);
+    if (setup->state_dir[0] == '\0') {
+        warn((struct place){.name = name, .line = mesh->identity.line},
+             "[mesh] identity: there is no state-dir to keep in what this node told the others; "
+             "without that it does not join: add state-dir = FOLDER to [clock]");
+    }
 }
 
 static void warn_of_folder(const char *path, const char *what, struct place place, const char *user)
@@ -143,6 +218,7 @@ void setup_warn(const struct setup *setup, const char *name)
     const char *group = config->control.group;
     warn_of_sources(config, name);
     warn_of_leaps(setup, name);
+    warn_of_mesh(setup, name);
     if (config->clock.state_dir[0] != '\0') {
         warn_of_folder(config->clock.state_dir, "[clock] state-dir",
                        (struct place){.name = name, .line = config->clock.state_dir_line},

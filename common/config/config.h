@@ -135,8 +135,9 @@ struct config_mesh {
     int64_t gamma_ns;          /* who is off by more is left out of its mean */
     int8_t poll_min, poll_max; /* log2 s */
     int64_t max_offset_ns;     /* of the logical clock */
-    unsigned payload;          /* octets of fields in a packet: 1000 or 1232 */
-    unsigned view;             /* members that are asked, 4 to CONFIG_VIEW_MAX */
+    unsigned long max_offset_line;
+    unsigned payload; /* octets of fields in a packet: 1000 or 1232 */
+    unsigned view;    /* members that are asked, 4 to CONFIG_VIEW_MAX */
     struct config_file group_key;
     bool has_ca;
     uint8_t ca[CONFIG_KEY_SIZE];

@@ -30,6 +30,7 @@ static void keep_lines(struct config_reading *reading)
     mesh->certificate.line = seen_of(reading, "certificate")->line;
     mesh->membership.line = seen_of(reading, "membership")->line;
     mesh->faults_line = seen_of(reading, "faults")->line;
+    mesh->max_offset_line = seen_of(reading, "max-offset")->line;
     mesh->ca_line = seen_of(reading, "ca")->line;
 }
 

@@ -96,6 +96,16 @@ int files_is_private(const char *path, bool *is_private)
     return 0;
 }
 
+int files_mode(const char *path, unsigned *mode)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return -errno;
+    }
+    *mode = status.st_mode & 07777;
+    return 0;
+}
+
 static int write_all(int file, const char *text, size_t size)
 {
     for (size_t done = 0; done < size;) {
