@@ -16,7 +16,7 @@ void files_keep_standard(void);
 int files_read_text(const char *path, size_t size_max, char **text) MUST_CHECK;
 /* Do others than owner and group have any access? For files that hold secrets. */
 int files_is_private(const char *path, bool *is_private) MUST_CHECK;
-/* The permissions of the file, as chmod has them. */
+/* The permission bits, such as 0600. */
 int files_mode(const char *path, unsigned *mode) MUST_CHECK;
 /* Writes atomically: a new file beside it with that mode (whatever the umask), fsync, rename.
  * exclusive refuses with -EEXIST to replace one. A full disk leaves the old file as it was. */

@@ -15,9 +15,20 @@ fail() {
     failed=1
 }
 
-# loads FILE: with example.keys in the place of the keys that it names.
+# A node's key that everybody knows (RFC 8032, 7.1, test 1), and its public half.
+cat >"$work/node.pem" <<'END'
+-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+-----END PRIVATE KEY-----
+END
+public=ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a
+awk 'BEGIN { printf "7 SHA256 HEX:"; for (i = 0; i < 32; i++) printf "%02x", i; print "" }' >"$work/group"
+chmod 600 "$work/node.pem" "$work/group" || exit 1
+
+# loads FILE: with files of ours in the place of those that it names, but for what a CA signs.
 loads() {
-    sed "s|/etc/chimed.keys|$work/example.keys|" "$1" >"$work/loaded.conf"
+    sed "s|/etc/chimed.keys|$work/example.keys|; s|/etc/chimed.pem|$work/node.pem|
+        s|/etc/chimed.group|$work/group|; /^certificate = /d; /^membership = /d" "$1" >"$work/loaded.conf"
     if ! "$chimed" --check --config "$work/loaded.conf" >"$work/said" 2>&1; then
         fail "chimed --check refuses $1:"
         cat "$work/said"
@@ -30,6 +41,29 @@ for file in "$conf"/*.conf; do
     loads "$file"
     examples=$((examples + 1))
 done
+
+# It may name itself: its key in the place of the first, and there are five as before.
+sed "1,/^public-key/s/^public-key = .*/public-key = $public/" "$conf/mesh-5.conf" >"$work/self.conf"
+loads "$work/self.conf"
+sed 's/^\(faults =\) 2/\1 3/' "$work/self.conf" | sed "s|/etc/chimed.pem|$work/node.pem|" >"$work/faults.conf"
+"$chimed" --check --config "$work/faults.conf" >"$work/said" 2>&1
+status=$?
+if [ "$status" -ne 2 ] || ! grep -q 'faults = 3 needs 7 members, 5 are configured (this node included)' "$work/said"; then
+    fail "chimed --check ended with $status for an f that five can't stand, not 2:"
+    cat "$work/said"
+fi
+
+# A key that others can read is none.
+chmod 644 "$work/node.pem" || exit 1
+sed "s|/etc/chimed.pem|$work/node.pem|" "$work/self.conf" >"$work/mode.conf"
+"$chimed" --check --config "$work/mode.conf" >"$work/said" 2>&1
+status=$?
+if [ "$status" -ne 2 ] || ! grep -q "mode 0644.*chmod 600 $work/node.pem" "$work/said"; then
+    fail "chimed --check ended with $status for a key of mode 0644, not 2:"
+    cat "$work/said"
+fi
+chmod 600 "$work/node.pem" || exit 1
+
 [ "$examples" -ge 6 ] || fail "only $examples examples found in $conf"
 
 # "#key = value" is a setting, "#[member NAME]" a section, "# words" a comment. What needs another value of another key

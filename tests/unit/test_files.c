@@ -120,8 +120,13 @@ static void knows_whether_others_may_read(void)
         CU_ASSERT_EQUAL(chmod(path_of("keys"), modes[i].mode), 0);
         CU_ASSERT_EQUAL(files_is_private(path_of("keys"), &is_private), 0);
         CU_ASSERT_EQUAL(is_private, modes[i].is_private);
+        unsigned mode = 0;
+        CU_ASSERT_EQUAL(files_mode(path_of("keys"), &mode), 0);
+        CU_ASSERT_EQUAL(mode, modes[i].mode);
     }
     bool is_private = true;
+    unsigned mode = 0;
+    CU_ASSERT_EQUAL(files_mode(path_of("missing"), &mode), -ENOENT);
     CU_ASSERT_EQUAL(files_is_private(path_of("missing"), &is_private), -ENOENT);
     folder_remove();
 }
