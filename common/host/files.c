@@ -86,16 +86,6 @@ int files_read_text(const char *path, size_t size_max, char **text)
     return result;
 }
 
-int files_is_private(const char *path, bool *is_private)
-{
-    struct stat status;
-    if (stat(path, &status) != 0) {
-        return -errno;
-    }
-    *is_private = (status.st_mode & S_IRWXO) == 0;
-    return 0;
-}
-
 int files_mode(const char *path, unsigned *mode)
 {
     struct stat status;
@@ -104,6 +94,16 @@ int files_mode(const char *path, unsigned *mode)
     }
     *mode = status.st_mode & 07777;
     return 0;
+}
+
+int files_is_private(const char *path, bool *is_private)
+{
+    unsigned mode;
+    int status = files_mode(path, &mode);
+    if (status == 0) {
+        *is_private = (mode & S_IRWXO) == 0;
+    }
+    return status;
 }
 
 static int write_all(int file, const char *text, size_t size)
