@@ -59,6 +59,13 @@ static bool reload(struct daemon *daemon)
         return false;
     }
     struct setup *setup = setup_load(daemon->path, warn, NULL);
+    if (setup != NULL && !setup_is_same_node(daemon->setup, setup)) {
+        setup_destroy(setup);
+        log_message(LOG_LEVEL_ERROR,
+                    "reload: [mesh] identity changed: who this node is takes a new start; nothing "
+                    "was changed");
+        return false;
+    }
     if (setup == NULL || !take_setup(daemon, setup)) {
         if (!daemon->has_mixture) {
             setup_destroy(setup);
@@ -72,6 +79,7 @@ static bool reload(struct daemon *daemon)
     log_open("chimed", setup->config.log.target == CONFIG_LOG_SYSLOG,
              (enum log_level)setup->config.log.level);
     timekeeper_settle(daemon->timekeeper);
+    setup_inherit(daemon->setup, setup);
     setup_destroy(daemon->setup);
     daemon->setup = setup;
     log_message(LOG_LEVEL_NOTICE, "reload: %s is in force", daemon->path);

@@ -125,15 +125,17 @@ static void admit_listed(struct building *building, const struct certificate_nod
     }
 }
 
-static unsigned most_faults(size_t deciding)
-{
-    return deciding == 0 ? 0 : (unsigned)(deciding - 1) / 2;
-}
-
-/* Of n nodes: all count, or those of a view. */
+/* Of n nodes, how many decide at each: all of them if a view has the others, else those of a view.
+ */
 static unsigned deciding(const struct config_mesh *mesh, size_t nodes)
 {
-    return nodes < mesh->view ? (unsigned)nodes : mesh->view;
+    return nodes <= mesh->view + 1 ? (unsigned)nodes : mesh->view;
+}
+
+static unsigned most_faults(unsigned deciding)
+{
+    unsigned most = deciding == 0 ? 0 : (deciding - 1) / 2;
+    return most < CONFIG_FAULTS_MAX ? most : CONFIG_FAULTS_MAX;
 }
 
 /* The document's word, with which ours must agree. */
@@ -141,15 +143,15 @@ static void count_by_document(struct building *building)
 {
     const struct config_mesh *mesh = building->mesh;
     const struct membership_terms *terms = &building->credentials->membership->terms;
-    unsigned view = deciding(mesh, terms->nodes);
     building->roster->terms = *terms;
+    building->roster->deciding = deciding(mesh, terms->nodes);
     if (mesh->faults != CONFIG_FAULTS_AUTO && mesh->faults != terms->faults) {
         setup_complain_at(building->listener, mesh->faults_line,
                           "[mesh] faults = %d: '%s' has %u, by which all members count; remove "
                           "this line",
                           mesh->faults, mesh->membership.path, terms->faults);
         building->has_mistake = true;
-    } else if (2U * terms->faults + 1 > view) {
+    } else if (2U * terms->faults + 1 > building->roster->deciding) {
         setup_complain_at(building->listener, mesh->membership.line,
                           "[mesh] membership: faults = %u of '%s' needs a view of %u members, "
                           "view = %u is configured; raise that",
@@ -186,7 +188,8 @@ static void count_by_configuration(struct building *building)
     if (!building->is_listed) {
         keys[nodes++] = *identity_public_key(building->credentials->identity);
     }
-    unsigned most = most_faults(deciding(mesh, nodes));
+    roster->deciding = deciding(mesh, nodes);
+    unsigned most = most_faults(roster->deciding);
     unsigned faults = mesh->faults == CONFIG_FAULTS_AUTO ? most : (unsigned)mesh->faults;
     if (faults > most) {
         setup_complain_at(building->listener, mesh->faults_line,

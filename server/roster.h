@@ -9,6 +9,7 @@ struct roster {
     size_t count;
     struct config_member *items; /* at most CONFIG_MEMBERS_MAX; this node may be among them */
     struct membership_terms terms;
+    unsigned deciding; /* of the n in terms: all, or in a large mesh as many as in a view */
 };
 
 /* Each mistake, such as an f that so few members can't stand, is told to listener. False if there

@@ -177,6 +177,24 @@ struct setup *setup_load(const char *path, void (*complain_to)(void *context, co
     return NULL;
 }
 
+bool setup_is_same_node(const struct setup *before, const struct setup *after)
+{
+    const struct identity *old = before->credentials.identity;
+    const struct identity *new = after->credentials.identity;
+    if (old == NULL || new == NULL) {
+        return old == new;
+    }
+    return memcmp(identity_public_key(old), identity_public_key(new), sizeof(struct public_key)) ==
+           0;
+}
+
+void setup_inherit(struct setup *before, struct setup *after)
+{
+    struct identity *fresh = after->credentials.identity;
+    after->credentials.identity = before->credentials.identity;
+    before->credentials.identity = fresh;
+}
+
 void setup_destroy(struct setup *setup)
 {
     if (setup == NULL) {

@@ -30,5 +30,11 @@ struct setup {
  * privileges are given up, and once the log is open. */
 struct setup *setup_load(const char *path, void (*complain)(void *context, const char *sentence),
                          void *context);
+/* Whether after may follow before in a running daemon: the node of the mesh is the same, or there
+ * is none in either. */
+bool setup_is_same_node(const struct setup *before, const struct setup *after) MUST_CHECK;
+/* Of the same node: after gets the identity that before has, since the engine of the mesh goes on
+ * using that; the other way round. */
+void setup_inherit(struct setup *before, struct setup *after);
 void setup_destroy(struct setup *setup); /* NULL is allowed */
 #endif

@@ -25,6 +25,7 @@
 #define CONFIG_WORD_MAX 32 /* a failure domain or the name of a mesh, and the final zero */
 #define CONFIG_KEY_SIZE 32 /* of an Ed25519 public key */
 #define CONFIG_VIEW_MAX 16
+#define CONFIG_FAULTS_MAX 7 /* what a view can outvote */
 
 enum config_control { CONTROL_AUTO, CONTROL_SYSTEM, CONTROL_SHADOW, CONTROL_VIRTUAL };
 enum config_drift { CONFIG_DRIFT_NORMAL, CONFIG_DRIFT_STRICT, CONFIG_DRIFT_LEARNED };

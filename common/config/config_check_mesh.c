@@ -114,15 +114,15 @@ static void check_berkeley(struct config_reading *reading)
     }
 }
 
-/* Above the size of a view, f is that of each view. */
+/* Nobody knows of more liars than those that it hears, and itself, can outvote. */
 static void check_view(struct config_reading *reading)
 {
     const struct config_mesh *mesh = &reading->draft.config.mesh;
-    if (mesh->faults > 0 && 2 * (unsigned)mesh->faults + 1 > mesh->view) {
+    if (mesh->faults > 0 && 2 * (unsigned)mesh->faults > mesh->view) {
         config_complain(reading, mesh->faults_line,
-                        "[mesh] faults = %d needs a view of %d members, view = %u is configured; "
-                        "raise that, or lower this",
-                        mesh->faults, 2 * mesh->faults + 1, mesh->view);
+                        "[mesh] faults = %d needs %d members that decide, and view = %u gives %u "
+                        "(this node included); raise that, or lower this",
+                        mesh->faults, 2 * mesh->faults + 1, mesh->view, mesh->view + 1);
     }
 }
 

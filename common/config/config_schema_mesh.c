@@ -3,7 +3,6 @@
 #include "common/config/config_reading.h"
 #include <string.h>
 
-#define FAULTS_MAX ((CONFIG_VIEW_MAX - 1) / 2) /* what a view can outvote */
 #define INTERVAL_NS_MIN NS_PER_S
 #define INTERVAL_NS_MAX (1024 * NS_PER_S)
 #define GAMMA_NS_MIN (10 * NS_PER_US)
@@ -11,6 +10,7 @@
 #define MAX_OFFSET_NS_MIN NS_PER_MS
 #define MAX_OFFSET_NS_MAX (3600 * NS_PER_S)
 #define VIEW_MIN 4
+#define JOIN_HOST_MAX (ACTION_HOST_MAX - 9) /* brackets, colon and port are written around it */
 
 static enum config_verdict take_identity(struct config_draft *draft, const char *item)
 {
@@ -22,7 +22,7 @@ static enum config_verdict take_faults(struct config_draft *draft, const char *i
     int64_t faults = CONFIG_FAULTS_AUTO;
     enum config_verdict verdict = CONFIG_TAKEN;
     if (strcmp(item, "auto") != 0) {
-        verdict = config_take_integer(item, 0, FAULTS_MAX, &faults);
+        verdict = config_take_integer(item, 0, CONFIG_FAULTS_MAX, &faults);
     }
     draft->config.mesh.faults = (int)faults;
     return verdict;
@@ -116,6 +116,9 @@ static enum config_verdict take_join(struct config_draft *draft, const char *ite
     struct config_hosts *join = &draft->config.mesh.join;
     struct config_host host = {.port = 0};
     enum config_verdict verdict = take_host(item, &host);
+    if (verdict == CONFIG_TAKEN && strlen(host.host) > JOIN_HOST_MAX) {
+        return CONFIG_UNREADABLE;
+    }
     for (size_t i = 0; verdict == CONFIG_TAKEN && i < join->count; i++) {
         verdict = config_host_is_same(&join->items[i], &host) ? CONFIG_REPEATED : CONFIG_TAKEN;
     }
@@ -248,7 +251,7 @@ static const struct config_key mesh_keys[] = {
     {.name = "name", .accepted = WORD, .take = take_name},
 };
 _Static_assert(sizeof mesh_keys / sizeof mesh_keys[0] <= CONFIG_KEYS_MAX, "too many keys");
-_Static_assert(FAULTS_MAX == 7 && CONFIG_WORD_MAX == 32, "as the table says");
+_Static_assert(CONFIG_FAULTS_MAX == 7 && CONFIG_WORD_MAX == 32, "as the table says");
 
 static const struct config_key member_keys[] = {
     {.name = "address", .accepted = HOST, .take = take_member_address},

@@ -225,8 +225,8 @@ static void a_mesh_is_checked_as_a_whole(void)
          "a.conf:4: |gamma = 50 ms|100 ms apart|max-offset = 99 ms|make it 100 ms or more"},
         {MESH "algorithm = berkeley\ngamma = 126 ms",
          "a.conf:4: |252 ms apart|max-offset = 250 ms"},
-        {MESH "view = 4\nfaults = 2",
-         "a.conf:4: [mesh] faults = 2 needs a view of 5 members, view = 4"},
+        {MESH "view = 5\nfaults = 3",
+         "a.conf:4: [mesh] faults = 3 needs 7 members that decide|view = 5 gives 6"},
         {MESH "[selection]\nfaults = 0", "a.conf:4: [selection] faults = 0: in a mesh|[mesh]"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -234,7 +234,7 @@ static void a_mesh_is_checked_as_a_whole(void)
     }
     accept(MESH "algorithm = berkeley\nmax-offset = 100 ms\n");
     accept(MESH "max-offset = 1 ms\n");
-    accept(MESH "view = 5\nfaults = 2\n");
+    accept(MESH "view = 4\nfaults = 2\n");
     accept(MESH CA "join = b\ndiscover = mdns\ncertificate = /c\nmembership = /m\n");
     accept(MESH "[selection]\nfaults = auto\nmin-sources = 3\n");
     /* A mistake in one key draws no complaint about what depends on it. */

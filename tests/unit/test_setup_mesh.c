@@ -13,6 +13,7 @@
 static struct identity *nodes[NODES]; /* we are the first */
 static struct identity *ca;
 static char keys[NODES + 1][IDENTITY_KEY_TEXT_MAX]; /* the last is the CA's */
+static char large[TEXT_MAX];
 static struct setup *held;
 
 static void write_pem(const char *name, const struct identity *identity)
@@ -164,7 +165,7 @@ static void f_follows_from_n(void)
         {"faults = 0\n", 0, 5, 5, 0},
         {"faults = 1\n", 0, 5, 5, 1},
         {"faults = 2\n", 1, 5, 5, 2},
-        {"view = 4\n", 1, 5, 5, 1},
+        {"view = 4\n", 1, 5, 5, 2},
         {"algorithm = berkeley\n", 1, 5, 5, 2},
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
@@ -172,6 +173,7 @@ static void f_follows_from_n(void)
         CU_ASSERT_EQUAL(held->roster.count, good[i].to - good[i].from);
         CU_ASSERT_EQUAL(held->roster.terms.nodes, good[i].nodes);
         CU_ASSERT_EQUAL(held->roster.terms.faults, good[i].faults);
+        CU_ASSERT_EQUAL(held->roster.deciding, good[i].nodes);
         CU_ASSERT_EQUAL(held->roster.terms.max_offset_ns, 250 * NS_PER_MS);
     }
     refuses(text_of("faults = 2\n", 1, 4),
@@ -201,6 +203,49 @@ static void the_epoch_is_that_of_the_members(void)
     hold(text_of("", 0, 4));
     CU_ASSERT_EQUAL(held->roster.terms.epoch, terms.epoch);
     write_pem("node.pem", nodes[0]);
+}
+
+/* Above the size of a view it decides; f is never more than the largest can outvote. */
+static void a_large_mesh_is_decided_by_views(void)
+{
+    static const struct {
+        unsigned view, others, deciding, faults;
+    } cases[] = {{4, 4, 5, 2},    {4, 5, 4, 1},    {16, 14, 15, 7}, {16, 15, 16, 7},
+                 {16, 16, 17, 7}, {16, 17, 16, 7}, {5, 19, 5, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t size = (size_t)snprintf(large, sizeof large, MESH "view = %u\n", cases[i].view);
+        for (unsigned j = 1; j <= cases[i].others; j++) {
+            size += (size_t)snprintf(large + size, sizeof large - size,
+                                     "[member n%u]\naddress = h%u\npublic-key = ed25519:%064x\n", j,
+                                     j, j + 1);
+        }
+        hold(large);
+        CU_ASSERT_EQUAL(held->roster.terms.nodes, cases[i].others + 1);
+        CU_ASSERT_EQUAL(held->roster.deciding, cases[i].deciding);
+        CU_ASSERT_EQUAL(held->roster.terms.faults, cases[i].faults);
+    }
+}
+
+/* Whoever names another node is another, or none; who stays the same keeps what it has. */
+static void a_reload_is_of_the_same_node(void)
+{
+    struct setup *same = load(text_of("", 1, 3));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(same);
+    hold(text_of("", 1, 4));
+    const struct identity *kept = held->credentials.identity;
+    CU_ASSERT_TRUE(setup_is_same_node(held, same));
+    setup_inherit(held, same);
+    CU_ASSERT_PTR_EQUAL(same->credentials.identity, kept);
+    CU_ASSERT_PTR_NOT_EQUAL(held->credentials.identity, kept);
+    write_pem("node.pem", nodes[4]);
+    hold(text_of("", 1, 3));
+    CU_ASSERT_FALSE(setup_is_same_node(same, held));
+    write_pem("node.pem", nodes[0]);
+    hold(QUIET "[server]\nlocal-stratum = 10\n");
+    CU_ASSERT_FALSE(setup_is_same_node(same, held));
+    CU_ASSERT_FALSE(setup_is_same_node(held, same));
+    CU_ASSERT_TRUE(setup_is_same_node(held, held));
+    setup_destroy(same);
 }
 
 static void keys_are_looked_at(void)
@@ -256,15 +301,15 @@ static void a_certificate_is_ours_and_the_cas(void)
 }
 
 /* A membership of the nodes up to that one, of which the last may be revoked instead. */
-static void write_membership(size_t count, unsigned faults, bool revokes_last)
+static void write_membership(size_t count, unsigned total, unsigned faults, bool revokes_last)
 {
     static struct membership membership;
     char draft[2048];
     char id[IDENTITY_ID_TEXT_MAX];
     size_t size = (size_t)snprintf(draft, sizeof draft,
-                                   "mesh = office\nserial = 1\nnodes = %zu\nfaults = %u\n"
+                                   "mesh = office\nserial = 1\nnodes = %u\nfaults = %u\n"
                                    "max-offset = 100 ms\n",
-                                   count, faults);
+                                   total, faults);
     for (size_t i = 0; i < count; i++) {
         bool is_revoked = revokes_last && i == count - 1;
         size += (size_t)snprintf(draft + size, sizeof draft - size,
@@ -282,7 +327,7 @@ static void write_membership(size_t count, unsigned faults, bool revokes_last)
 static void a_membership_says_who_counts(void)
 {
     char lines[1024];
-    write_membership(4, 1, false);
+    write_membership(4, 4, 1, false);
     hold(text_of_ca("membership = @/members\n"));
     CU_ASSERT_EQUAL_FATAL(held->roster.count, 4);
     CU_ASSERT_EQUAL(held->roster.terms.nodes, 4);
@@ -305,19 +350,22 @@ static void a_membership_says_who_counts(void)
 static void a_membership_and_its_mesh_agree(void)
 {
     char lines[1024];
-    write_membership(5, 2, false);
+    write_membership(5, 5, 2, false);
     accept(text_of_ca("membership = @/members\nmax-offset = 100 ms\nfaults = 2\nview = 5\n"));
     refuses(text_of_ca("membership = @/members\nfaults = 1\n"), "a.conf:8: [mesh] faults = 1: '");
     expect(said, "has 2, by which all members count");
     refuses(text_of_ca("membership = @/members\nmax-offset = 250 ms\n"),
             "a.conf:8: [mesh] max-offset = 250 ms: '");
     expect(said, "has 100 ms");
-    refuses(text_of_ca("membership = @/members\nview = 4\n"),
-            "needs a view of 5 members, view = 4");
+    accept(text_of_ca("membership = @/members\nview = 4\n"));
     refuses(text_of_ca("membership = @/members\nalgorithm = berkeley\n"), "tolerates none");
-    write_membership(1, 0, true);
+    write_membership(1, 20, 3, false);
+    accept(text_of_ca("membership = @/members\nview = 7\n"));
+    refuses(text_of_ca("membership = @/members\nview = 6\n"),
+            "needs a view of 7 members, view = 6");
+    write_membership(1, 1, 0, true);
     refuses(text_of_ca("membership = @/members\n"), "revokes the key of this node");
-    write_membership(4, 1, true);
+    write_membership(4, 4, 1, true);
     snprintf(lines, sizeof lines, "ca = %s\nmembership = @/members\n", keys[NODES]);
     refuses(text_of(lines, 3, 4), "a.conf:8: [member n3]: '");
     expect(said, "revokes its key");
@@ -364,6 +412,8 @@ static const struct unit_case cases[] = {
     {"a group key is one key", a_group_key_is_one_key},
     {"f follows from n", f_follows_from_n},
     {"the epoch is that of the members", the_epoch_is_that_of_the_members},
+    {"a large mesh is decided by views", a_large_mesh_is_decided_by_views},
+    {"a reload is of the same node", a_reload_is_of_the_same_node},
     {"keys are looked at", keys_are_looked_at},
     {"a certificate is ours and the CA's", a_certificate_is_ours_and_the_cas},
     {"a membership says who counts", a_membership_says_who_counts},
