@@ -86,6 +86,18 @@ static void check_orphan(struct config_reading *reading)
     }
 }
 
+/* The members that are asked are sources too. How many there are says who has the mesh's files. */
+static void check_room(struct config_reading *reading, unsigned associations)
+{
+    const struct config_mesh *mesh = &reading->draft.config.mesh;
+    if (associations <= CONFIG_SOURCES_MAX && associations + mesh->view > CONFIG_SOURCES_MAX) {
+        config_complain(reading, 0,
+                        "the sources, pools with their pool-size, are %u, and view = %u in [mesh] "
+                        "makes them %u; up to %d are accepted",
+                        associations, mesh->view, associations + mesh->view, CONFIG_SOURCES_MAX);
+    }
+}
+
 /* The arithmetic of quorums. */
 static void check_sums(struct config_reading *reading)
 {
@@ -101,8 +113,8 @@ static void check_sums(struct config_reading *reading)
                         "the sources, pools with their pool-size, are %u; up to %d are accepted",
                         associations, CONFIG_SOURCES_MAX);
     }
-    /* Of a mesh who has its files knows how many they are. */
     if (config_has_mesh(config)) {
+        check_room(reading, associations);
         return;
     }
     if (faults > 0 && voters < 2 * (unsigned)faults + 1) {

@@ -75,6 +75,55 @@ static void check_sources(const struct config *config)
     FUZZ_REQUIRE(config->selection.max_distance_ns > 0 && config->selection.void_after_ns > 0);
 }
 
+static void check_host(const struct config_host *host)
+{
+    FUZZ_REQUIRE(memchr(host->host, 0, ACTION_HOST_MAX) != NULL && host->host[0] != 0);
+    FUZZ_REQUIRE(host->port != 0);
+}
+
+static void check_members(const struct config_members *members)
+{
+    FUZZ_REQUIRE(members->count <= CONFIG_MEMBERS_MAX);
+    for (size_t i = 0; i < members->count; i++) {
+        const struct config_member *member = &members->items[i];
+        FUZZ_REQUIRE(member->line > 0 && member->key_line > 0);
+        FUZZ_REQUIRE(memchr(member->name, 0, CONFIG_NAME_MAX) != NULL && member->name[0] != 0);
+        FUZZ_REQUIRE(memchr(member->domain, 0, CONFIG_WORD_MAX) != NULL);
+        check_host(&member->address);
+        for (size_t j = 0; j < i; j++) {
+            FUZZ_REQUIRE(strcmp(member->name, members->items[j].name) != 0);
+            FUZZ_REQUIRE(
+                memcmp(member->public_key, members->items[j].public_key, CONFIG_KEY_SIZE) != 0);
+            FUZZ_REQUIRE(!config_host_is_same(&member->address, &members->items[j].address));
+        }
+    }
+}
+
+static void check_mesh(const struct config *config)
+{
+    const struct config_mesh *mesh = &config->mesh;
+    FUZZ_REQUIRE(config_has_mesh(config) || mesh->members.count == 0);
+    FUZZ_REQUIRE(mesh->has_ca || !config_is_open(mesh));
+    FUZZ_REQUIRE(mesh->has_ca || mesh->certificate.path[0] == 0);
+    FUZZ_REQUIRE(mesh->faults >= CONFIG_FAULTS_AUTO && mesh->faults <= CONFIG_FAULTS_MAX);
+    FUZZ_REQUIRE(mesh->faults <= 0 || mesh->algorithm == CONFIG_AGREEMENT);
+    FUZZ_REQUIRE(mesh->faults <= 0 || 2 * (unsigned)mesh->faults <= mesh->view);
+    FUZZ_REQUIRE(mesh->algorithm == CONFIG_AGREEMENT || 2 * mesh->gamma_ns <= mesh->max_offset_ns);
+    FUZZ_REQUIRE(mesh->interval_ns > 0 && mesh->gamma_ns > 0 && mesh->max_offset_ns > 0);
+    FUZZ_REQUIRE(mesh->poll_min >= -3 && mesh->poll_min <= mesh->poll_max && mesh->poll_max <= 17);
+    FUZZ_REQUIRE(mesh->payload == 1000 || mesh->payload == 1232);
+    FUZZ_REQUIRE(mesh->view >= 4 && mesh->view <= CONFIG_VIEW_MAX);
+    FUZZ_REQUIRE(mesh->join.count <= CONFIG_HOSTS_MAX && mesh->srv.count <= CONFIG_HOSTS_MAX);
+    for (size_t i = 0; i < mesh->join.count; i++) {
+        check_host(&mesh->join.items[i]);
+    }
+    for (size_t i = 0; i < mesh->srv.count; i++) {
+        FUZZ_REQUIRE(memchr(mesh->srv.items[i], 0, ACTION_HOST_MAX) != NULL);
+    }
+    FUZZ_REQUIRE(memchr(mesh->name, 0, CONFIG_WORD_MAX) != NULL && mesh->name[0] != 0);
+    check_members(&mesh->members);
+}
+
 static void check_clock(const struct config *config)
 {
     FUZZ_REQUIRE(config->clock.step_ns >= 0 && config->clock.panic_ns >= 0);
@@ -104,6 +153,7 @@ static void check_config(const struct config *config)
     FUZZ_REQUIRE(!config->control.socket_is_auto || config->control.socket[0] == 0);
     check_clock(config);
     check_sources(config);
+    check_mesh(config);
     check_addresses(&config->server.listen);
     check_addresses(&config->control.chronyc);
     check_access(&config->server.access);

@@ -294,6 +294,16 @@ static void members_are_bounded(void)
     CU_ASSERT_EQUAL(member(255)->public_key[30], 1);
     write_members(text, CONFIG_MEMBERS_MAX + 1);
     refuse(text, "a.conf:771: [member m256] is one too many; up to 256|certifies");
+    size_t size = (size_t)snprintf(text, TEXT_MAX, MESH "view = 4\n");
+    for (unsigned i = 0; i < 16; i++) {
+        size += (size_t)snprintf(text + size, TEXT_MAX - size,
+                                 "[source p%u]\naddress = p%u\nkind = pool\npool-size = %u\n", i, i,
+                                 i == 0 ? 1U : 4U);
+    }
+    refuse(text, "are 61, and view = 4 in [mesh] makes them 65; up to 64");
+    strstr(text, "view = 4")[0] = '#';
+    strstr(text, "pool-size = 1")[0] = '#';
+    refuse(text, "are 64, and view = 16 in [mesh] makes them 80; up to 64");
     char list[1024] = MESH CA "join =";
     for (unsigned i = 0; i < CONFIG_HOSTS_MAX; i++) {
         size_t size = strlen(list);
