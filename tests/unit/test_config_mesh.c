@@ -306,7 +306,7 @@ static void members_are_bounded(void)
     refuse(text, "are 64, and view = 16 in [mesh] makes them 80; up to 64");
     char list[1024] = MESH CA "join =";
     for (unsigned i = 0; i < CONFIG_HOSTS_MAX; i++) {
-        size_t size = strlen(list);
+        size = strlen(list);
         snprintf(list + size, sizeof list - size, " h%u", i);
     }
     accept(list);
