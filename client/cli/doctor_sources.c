@@ -75,8 +75,8 @@ static void examine_reach(struct doctor *doctor, const json_t *list)
 /* A source that is not used for no fault of its own, or as it was told. */
 static bool is_harmless(const json_t *source)
 {
-    static const char *const states[] = {"noselect", "not preferred", "waiting", "offline",
-                                         "orphan"};
+    static const char *const states[] = {"noselect", "not preferred", "waiting",
+                                         "offline",  "orphan",        "excluded"};
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
         if (answer_is(source, "state", states[i])) {
             return true;

@@ -70,6 +70,11 @@ static const struct glossary_entry entries[] = {
      "it "
      "could be sure enough.",
      "root distance|max-distance"},
+    {"excluded",
+     "The source is a member of the mesh that the mesh does not trust now: its interval is held "
+     "against the others', its estimate counts for nothing. 'chime mesh' says why, and for how "
+     "long.",
+     "mesh|falseticker"},
     {"noselect", "An option: the source is watched, and not used.", NULL},
     {"orphan|orphan mode",
      "Servers that have lost every reference agree among themselves on one of them to follow, so "

@@ -238,7 +238,13 @@ static const struct glossary_entry entries[] = {
      "refid"},
     {"precision", "The smallest step of a clock that can be seen, as a power of two of seconds.",
      "root dispersion"},
-    {"mesh", "Nodes of chimed that measure each other and say who lies.", "peer|faults"},
+    {"mesh",
+     "Nodes of chimed that measure each other and say who lies. As a state: they have no UTC, and "
+     "more than half of them agree on a time of the mesh's own. Each member's clock lies in the "
+     "interval that is shown, and nothing of it is told to others as UTC.",
+     "peer|faults"},
+    {"member", "A node of our mesh, as a source. 'chime mesh' shows what the mesh thinks of it.",
+     "mesh|excluded"},
     {"adjtimex|STA_UNSYNC|maxerror|esterror|kernel state",
      "What the kernel tells programs of its clock: whether it is synchronised (STA_UNSYNC is not "
      "set), the greatest error and the estimated one. node_exporter and timedatectl show it. "

@@ -83,6 +83,15 @@ double bound_growth(const struct bound_options *options, const struct bound_rate
     return elapsed * ppm * PPM;
 }
 
+double bound_most_ppm(const struct bound_options *options, const struct bound_rate *rate)
+{
+    if (!is_known(options, rate)) {
+        return options->drift_start_ppm;
+    }
+    double most_ppm = options->drift_class == DRIFT_STRICT ? STRICT_MAX_PPM : NORMAL_MAX_PPM;
+    return fmax(most_ppm, RATE_SD_FACTOR * rate->sd_ppm);
+}
+
 int64_t bound_growth_ns(const struct bound_options *options, const struct bound_rate *rate,
                         int64_t elapsed_ns)
 {
@@ -112,14 +121,25 @@ static int64_t claim_ns(const struct sample *sample)
     return sample->bound_ns - (sample->delay_ns + 1) / 2;
 }
 
+static struct bound_end earliest_of(const struct sample *sample)
+{
+    int64_t before_ns = claim_ns(sample) - sample->spare_before_ns;
+    return (struct bound_end){.at = sample->received.mono,
+                              .wall = {sample->source_sent.ns - before_ns}};
+}
+
+static struct bound_end latest_of(const struct sample *sample)
+{
+    int64_t after_ns = claim_ns(sample) - sample->spare_after_ns;
+    return (struct bound_end){.at = sample->sent.mono,
+                              .wall = {sample->source_received.ns + after_ns}};
+}
+
 enum bound_verdict bound_add(struct bound *bound, const struct sample *sample,
                              const struct bound_rate *rate)
 {
-    int64_t claim = claim_ns(sample);
-    struct bound_end earliest = {.at = sample->received.mono,
-                                 .wall = {sample->source_sent.ns - claim}};
-    struct bound_end latest = {.at = sample->sent.mono,
-                               .wall = {sample->source_received.ns + claim}};
+    struct bound_end earliest = earliest_of(sample);
+    struct bound_end latest = latest_of(sample);
     if (!bound->is_set) {
         bound->is_set = true;
         bound->earliest = earliest;

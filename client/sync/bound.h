@@ -83,6 +83,8 @@ bool bound_interval(const struct bound *bound, struct mono now, const struct bou
 
 /* The rate that is carried on with: 0 until one is learned, and known better than drift_start. */
 double bound_rate_ppm(const struct bound_options *options, const struct bound_rate *rate);
+/* What the class allows for beyond the rate, at most. */
+double bound_most_ppm(const struct bound_options *options, const struct bound_rate *rate);
 /* What the oscillator may gain in elapsed_ns beyond the rate, in nanoseconds; and rounded up. */
 double bound_growth(const struct bound_options *options, const struct bound_rate *rate,
                     int64_t elapsed_ns);

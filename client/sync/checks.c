@@ -3,6 +3,8 @@
 
 /* Two clocks that run apart by so much make a round trip of 1 s look shorter by 0.5 ms. */
 #define RATE_TOLERANCE_PPM 500
+/* Beyond this nothing is vouched for: it would bound nothing, and sums of it may run over. */
+#define CLAIM_NS_MAX (3600 * NS_PER_S)
 /* 2025: whoever runs this lives later. A clock that starts at 1970 would else place 2040 in 1904.
  */
 #define PIVOT_NS_MIN (INT64_C(1735689600) * NS_PER_S)
@@ -167,4 +169,53 @@ enum exchange_verdict checks_fill(const struct exchange_options *options,
         return EXCHANGE_DISTANCE;
     }
     return EXCHANGE_OK;
+}
+
+static bool is_within(int64_t value_ns, int64_t limit_ns)
+{
+    return value_ns >= -limit_ns && value_ns <= limit_ns;
+}
+
+/* What reads like a claim and can't be one is as good as none. */
+static bool is_vouching(const struct member_claim *claim)
+{
+    return claim->is_bounded && is_within(claim->before_ns, CLAIM_NS_MAX) &&
+           is_within(claim->after_ns, CLAIM_NS_MAX) && claim->before_ns + claim->after_ns >= 0;
+}
+
+/* One that does not say how far from a reference it is: from its way to UTC. A server is one hop,
+ * and there is one at the end of the way. */
+static uint8_t member_stratum(const struct packet *packet, const struct member_claim *claim)
+{
+    bool is_said = packet->stratum > 0 && packet->stratum <= PACKET_STRATUM_MAX;
+    unsigned from_hops = claim->hops + 2U;
+    if (is_said) {
+        return packet->stratum;
+    }
+    return (uint8_t)(from_hops <= PACKET_STRATUM_MAX ? from_hops : PACKET_STRATUM_MAX + 1);
+}
+
+void checks_fill_member(const struct exchange_options *options, const struct member_claim *claim,
+                        struct exchange_reply *reply)
+{
+    struct exchange_options unlimited = *options;
+    struct sample *sample = &reply->sample;
+    int64_t before_ns = 0, after_ns = 0;
+    unlimited.distance_max_ns = 0;
+    (void)checks_fill(&unlimited, reply);
+    sample->is_unbounded = !is_vouching(claim);
+    if (!sample->is_unbounded) {
+        before_ns = claim->before_ns;
+        after_ns = claim->after_ns;
+    }
+    int64_t farther_ns = before_ns > after_ns ? before_ns : after_ns;
+    sample->root_delay_ns = 0;
+    sample->root_dispersion_ns = farther_ns;
+    sample->bound_ns = (sample->delay_ns + 1) / 2 + farther_ns +
+                       checks_precision_ns(sample->precision) +
+                       checks_precision_ns(options->precision);
+    sample->spare_before_ns = farther_ns - before_ns;
+    sample->spare_after_ns = farther_ns - after_ns;
+    sample->stratum = member_stratum(&reply->packet, claim);
+    sample->is_authenticated = true;
 }

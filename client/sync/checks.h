@@ -16,6 +16,9 @@ enum exchange_verdict checks_times(const struct exchange_options *options,
 /* The rest of the sample; test 11. */
 enum exchange_verdict checks_fill(const struct exchange_options *options,
                                   struct exchange_reply *reply);
+/* The same of a member: what it vouches for is the claim, and no distance is too much. */
+void checks_fill_member(const struct exchange_options *options, const struct member_claim *claim,
+                        struct exchange_reply *reply);
 
 /* Appends the key's MAC to the header in out; returns the octets, 0 without a key or if it could
  * not be made. */

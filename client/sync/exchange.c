@@ -92,19 +92,39 @@ static bool carries(struct bytes payload, size_t request_size, struct timestamp 
                transmit.bits;
 }
 
-void exchange_sent(struct exchange *exchange, const struct sent *sent)
+/* Headers stand before a request in the kernel's copy, and fields that we don't know behind it: it
+ * is found by its random number. */
+static bool contains(struct bytes payload, struct timestamp transmit)
+{
+    for (size_t i = 0; transmit.bits != 0 && i + PACKET_SIZE <= payload.size; i++) {
+        if (bytes_u64(payload, i + PACKET_TRANSMIT_OFFSET) == transmit.bits) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_copy(const struct exchange *exchange, const struct exchange_request *request,
+                    struct bytes payload)
 {
     size_t size = PACKET_SIZE;
+    if (exchange->options.is_extended) {
+        return contains(payload, request->transmit);
+    }
     if (exchange->options.key_id != 0) {
         size += 4 + mac_size(exchange->macs, exchange->options.key_id, exchange->options.version);
     }
-    if (carries(sent->payload, size, exchange->request.transmit)) {
+    return carries(payload, size, request->transmit);
+}
+
+void exchange_sent(struct exchange *exchange, const struct sent *sent)
+{
+    if (is_copy(exchange, &exchange->request, sent->payload)) {
         if (improve_stamp(&exchange->request, sent) && exchange->has_previous &&
             exchange->previous.transmit.bits == exchange->request.transmit.bits) {
             exchange->previous = exchange->request;
         }
-    } else if (exchange->has_previous &&
-               carries(sent->payload, size, exchange->previous.transmit)) {
+    } else if (exchange->has_previous && is_copy(exchange, &exchange->previous, sent->payload)) {
         (void)improve_stamp(&exchange->previous, sent);
     }
 }
@@ -196,18 +216,39 @@ static void remember(struct exchange *exchange, const struct datagram *datagram,
     exchange->received_stamp = datagram->stamp;
 }
 
-enum exchange_verdict exchange_reply(struct exchange *exchange, const struct datagram *datagram,
-                                     struct exchange_reply *reply)
+/* What is done with every answer to our request, whatever it says. */
+static void finish(struct exchange *exchange, const struct datagram *datagram,
+                   enum exchange_verdict verdict, const struct exchange_reply *reply)
+{
+    if (verdict == EXCHANGE_OK || verdict == EXCHANGE_DISTANCE) {
+        remember(exchange, datagram, reply);
+    } else {
+        /* Whatever is wrong, the next request starts afresh, in basic mode. */
+        exchange->has_previous = false;
+    }
+}
+
+/* OK: it answers our request, which is open no more. */
+static enum exchange_verdict begin(struct exchange *exchange, const struct datagram *datagram,
+                                   struct exchange_reply *reply)
 {
     *reply = (struct exchange_reply){.size = datagram->payload.size};
     enum exchange_verdict verdict = check_form(exchange, datagram->payload, reply);
+    if (verdict == EXCHANGE_OK) {
+        assert(exchange->request.is_sent);
+        exchange->is_waiting = false;
+        exchange->unanswered = 0;
+    }
+    return verdict;
+}
+
+enum exchange_verdict exchange_reply(struct exchange *exchange, const struct datagram *datagram,
+                                     struct exchange_reply *reply)
+{
+    enum exchange_verdict verdict = begin(exchange, datagram, reply);
     if (verdict != EXCHANGE_OK) {
         return verdict;
     }
-    assert(exchange->request.is_sent);
-    exchange->is_waiting = false;
-    exchange->unanswered = 0;
-
     verdict = is_kiss(&reply->packet) ? EXCHANGE_KISS : checks_claims(reply);
     if (verdict == EXCHANGE_OK) {
         verdict = gather(exchange, datagram, reply);
@@ -218,11 +259,36 @@ enum exchange_verdict exchange_reply(struct exchange *exchange, const struct dat
     if (verdict == EXCHANGE_OK) {
         verdict = checks_fill(&exchange->options, reply);
     }
-    if (verdict == EXCHANGE_OK || verdict == EXCHANGE_DISTANCE) {
-        remember(exchange, datagram, reply);
-    } else {
-        /* Whatever is wrong, the next request starts afresh, in basic mode. */
-        exchange->has_previous = false;
+    finish(exchange, datagram, verdict, reply);
+    return verdict;
+}
+
+static enum exchange_verdict check_set(const struct packet *packet)
+{
+    return timestamp_is_unset(packet->receive) || timestamp_is_unset(packet->transmit)
+               ? EXCHANGE_TIMESTAMP_UNSET
+               : EXCHANGE_OK;
+}
+
+enum exchange_verdict exchange_member_reply(struct exchange *exchange,
+                                            const struct datagram *datagram,
+                                            const struct member_claim *claim,
+                                            struct exchange_reply *reply)
+{
+    enum exchange_verdict verdict = begin(exchange, datagram, reply);
+    if (verdict != EXCHANGE_OK) {
+        return verdict;
     }
+    verdict = is_kiss(&reply->packet) ? EXCHANGE_KISS : check_set(&reply->packet);
+    if (verdict == EXCHANGE_OK) {
+        verdict = gather(exchange, datagram, reply);
+    }
+    if (verdict == EXCHANGE_OK) {
+        verdict = checks_times(&exchange->options, reply);
+    }
+    if (verdict == EXCHANGE_OK) {
+        checks_fill_member(&exchange->options, claim, reply);
+    }
+    finish(exchange, datagram, verdict, reply);
     return verdict;
 }

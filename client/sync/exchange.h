@@ -9,6 +9,7 @@
 #define CLIENT_SYNC_EXCHANGE_H
 #include "common/auth/mac.h"
 #include "common/base/event.h"
+#include "common/base/member.h"
 #include "common/base/random.h"
 #include "ntpwire/extension.h"
 
@@ -26,6 +27,11 @@ struct sample {
     /* Half the delay, half the root delay, the root dispersion, and both precisions: as far as the
      * source's claims hold, UTC is within offset_ns +/- bound_ns of our clock. */
     int64_t bound_ns;
+    /* By how much less than that the source may be off to either side: its claims need not be the
+     * same for both. 0 where they are. */
+    int64_t spare_before_ns;
+    int64_t spare_after_ns;
+    bool is_unbounded; /* it vouches for nothing: bound_ns is of its clock alone */
 
     struct reading sent;          /* T1 */
     struct wall source_received;  /* T2 */
@@ -78,6 +84,9 @@ struct exchange_options {
     bool interleaved;        /* ask for it where the server can */
     uint32_t key_id;         /* 0: no authentication */
     int64_t distance_max_ns; /* of a sample's bound; 0: no limit */
+    /* What is sent gets extension fields after we made it, and the answer's are taken off before we
+     * see it. */
+    bool is_extended;
 };
 
 /* Used through the calls below only. */
@@ -137,6 +146,12 @@ void exchange_sent(struct exchange *exchange, const struct sent *sent);
  * to come: whatever somebody else could have sent leaves the request open. */
 enum exchange_verdict exchange_reply(struct exchange *exchange, const struct datagram *datagram,
                                      struct exchange_reply *reply) MUST_CHECK;
+/* The same for a member of a mesh: what its header says of its clock beside the four timestamps
+ * does not count, and claim does. */
+enum exchange_verdict exchange_member_reply(struct exchange *exchange,
+                                            const struct datagram *datagram,
+                                            const struct member_claim *claim,
+                                            struct exchange_reply *reply) MUST_CHECK;
 bool exchange_is_waiting(const struct exchange *exchange);
 /* A leap second passed: what an interleaved reply would complete is of the time before it. The next
  * request is a basic one. */

@@ -10,7 +10,7 @@
 #include "common/base/interval.h"
 #include "ntpwire/bytes.h"
 
-#define SELECTION_MAX 64
+#define SELECTION_MAX 80
 
 struct selection_candidate {
     int64_t offset_ns;        /* the source's best guess ... */

@@ -66,7 +66,8 @@ static void begin_exchange(struct source *source)
                                        .precision = source->common.precision,
                                        .interleaved = source->options.is_interleaved,
                                        .key_id = source->options.key_id,
-                                       .distance_max_ns = EXCHANGE_DISTANCE_MAX_NS};
+                                       .distance_max_ns = EXCHANGE_DISTANCE_MAX_NS,
+                                       .is_extended = source->options.kind == SOURCE_MEMBER};
     exchange_init(&source->exchange, &options, source->common.random, source->macs);
 }
 
@@ -119,6 +120,7 @@ struct source *source_create(const struct source_options *options,
     }
     source->common.keyring = NULL; /* it need not outlive us */
     bound_init(&source->bound, &common->bound);
+    bound_init(&source->member.clock, &common->bound);
     init_polling(source);
     begin_exchange(source);
     return source;
@@ -320,8 +322,8 @@ enum source_news source_receive(struct source *source, const struct datagram *da
     bool is_listening = kind == SOURCE_PEER ||
                         (kind == SOURCE_BROADCAST_CLIENT && !source->broadcast.is_calibrating);
     if (!is_listening) {
-        return kind == SOURCE_BROADCAST_SERVER ? SOURCE_NOTHING
-                                               : receive_reply(source, datagram, now, out);
+        bool is_deaf = kind == SOURCE_BROADCAST_SERVER || kind == SOURCE_MEMBER;
+        return is_deaf ? SOURCE_NOTHING : receive_reply(source, datagram, now, out);
     }
     if (!source_wants(source, datagram)) {
         return SOURCE_NOTHING;
@@ -388,6 +390,7 @@ void source_shift(struct source *source, int64_t by_ns)
     }
     exchange_forget(&source->exchange);
     bound_shift(&source->bound, by_ns);
+    bound_shift(&source->member.clock, by_ns);
     source->sample.wall.ns += by_ns;
     source->sample.source_received.ns += by_ns;
     source->sample.source_sent.ns += by_ns;

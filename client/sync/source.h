@@ -2,6 +2,7 @@
 /* source.h - one upstream: when to ask it, what of its answers to believe, and what follows for its
  * time. An association in RFC 5905's sense: a client's with a server (mode 3 to 4), a symmetric one
  * with a peer (1 to 1, or 2 if it only answers), a broadcast client's (5), or a broadcast server's.
+ * A member of a mesh is asked like a server.
  *
  * It judges its source by itself only; what several of them say together is sync.h's. Nothing that
  * is not authentic changes an association that has a key; nothing that does not return our origin
@@ -42,6 +43,7 @@ struct source_options {
     char device[ACTION_DEVICE_MAX];
     uint8_t dscp;
     enum filter_kind filter;
+    uint64_t member; /* SOURCE_MEMBER: its node id; 0 for others */
 };
 
 /* A server with the defaults above. */
@@ -98,6 +100,12 @@ bool source_wants(const struct source *source, const struct datagram *datagram);
 enum source_news source_receive(struct source *source, const struct datagram *datagram,
                                 const struct sync_state *claim, struct reading now,
                                 struct actions *out);
+/* SOURCE_MEMBER: an authentic answer of it, stripped to its header; source_receive() makes nothing
+ * of whatever comes. A claim of another timescale, incarnation or disruption than the last one
+ * voids what was known, and this answer is the first of what follows. */
+enum source_news source_member_receive(struct source *source, const struct datagram *datagram,
+                                       const struct member_claim *claim, struct reading now,
+                                       struct actions *out);
 void source_sent(struct source *source, const struct sent *sent);
 enum source_news source_refused(struct source *source, const char *error, struct mono now);
 
@@ -120,6 +128,11 @@ bool source_estimate(const struct source *source, struct mono now,
 /* As bound_interval(): what the source vouches for, of its time at now. */
 bool source_interval(const struct source *source, struct mono now,
                      struct interval *interval) MUST_CHECK;
+/* SOURCE_MEMBER: the same of its clock, by the round trips alone, whatever that is worth. */
+bool source_clock_interval(const struct source *source, struct mono now,
+                           struct interval *interval) MUST_CHECK;
+/* SOURCE_MEMBER: what its last good answer said; NULL without one. */
+const struct member_claim *source_claim(const struct source *source);
 struct bound_rate source_rate(const struct source *source, struct mono now);
 /* How often a sample left nothing of the interval that was known: a claim of the source's, or what
  * is assumed of our oscillator, was wrong. */
@@ -127,6 +140,10 @@ uint32_t source_contradictions(const struct source *source);
 /* The last good sample; NULL without one. */
 const struct sample *source_sample(const struct source *source);
 uint8_t source_reach(const struct source *source);
+/* The least round trip of the last eight good ones; 0 without any. */
+int64_t source_delay_ns(const struct source *source);
+/* When the last good answer came; 0: never. */
+struct mono source_answered(const struct source *source);
 /* Its own reasons not to be selected: OFFLINE to WAITING, UNSYNCHRONISED, NOSELECT, FALSETICKER
  * (its clock does not run); else SOURCE_COMBINED, and the verdict is the caller's. reason becomes a
  * sentence. */

@@ -206,6 +206,10 @@ static bool narrow(struct source *source, const struct sample *sample,
     }
     if (verdict == FILTER_STEPPED) {
         bound_void(&source->bound);
+        source_member_forget(source);
+    }
+    if (source->options.kind == SOURCE_MEMBER) {
+        return source_member_narrow(source, sample, rate);
     }
     return bound_add(&source->bound, sample, rate) == BOUND_CONTRADICTED;
 }
@@ -268,6 +272,7 @@ static void remember(struct source *source, const struct source_answer *answer, 
     source->complaint[0] = '\0';
     source->has_sample = true;
     source->sample = *sample;
+    source->delays_ns[source->delays++ % SOURCE_DELAYS] = sample->delay_ns;
     source->mode = packet->mode;
     source->answered = now;
     source->reference.ns = 0;
@@ -377,7 +382,9 @@ void source_forget(struct source *source)
         filter_clear(source->filter);
     }
     bound_void(&source->bound);
+    source_member_forget(source);
     source_forget_books(source);
+    source->delays = 0;
     source->peer.history.count = 0;
     source->peer.taken = 0;
     source->peer.uneven = 0;

@@ -18,6 +18,7 @@
 #define SOURCE_TESTS_ALL 0x3FF
 
 #define SOURCE_BROADCAST_LEGS 16
+#define SOURCE_DELAYS 8
 
 struct source_peer {
     struct symmetric symmetric;
@@ -41,6 +42,12 @@ struct source_broadcast {
     size_t count;
 };
 
+struct source_member {
+    bool has_claim;
+    struct member_claim claim;
+    struct bound clock; /* where its clock is, whatever that shows */
+};
+
 struct source {
     struct source_options options;
     struct source_common common;
@@ -55,6 +62,7 @@ struct source {
     struct exchange exchange;
     struct source_peer peer;
     struct source_broadcast broadcast;
+    struct source_member member;
     struct departure departure; /* of packets that tell our time */
     struct filter *filter;      /* NULL: it learns nothing */
     struct bound bound;
@@ -82,7 +90,9 @@ struct source {
     /* Instants of the samples in the filter, the newest at (instants - 1) % SOURCE_INSTANTS. */
     struct mono instants_at[SOURCE_INSTANTS];
     size_t instants;
-    struct mono begun;      /* the first of them */
+    struct mono begun;                /* the first of them */
+    int64_t delays_ns[SOURCE_DELAYS]; /* of the last good answers */
+    size_t delays;
     double residual_square; /* running mean, ns^2 */
 
     struct {
@@ -119,6 +129,12 @@ void source_forget(struct source *source);
 /* Where the filter's samples stand in time, and how far they lie beside its estimate. */
 void source_keep_books(struct source *source, const struct sample *sample);
 void source_forget_books(struct source *source);
+
+/* source_member.c */
+/* What a sample that was taken says of the bounds. */
+bool source_member_narrow(struct source *source, const struct sample *sample,
+                          const struct bound_rate *rate);
+void source_member_forget(struct source *source);
 
 /* source_peer.c */
 enum source_peer_verdict {

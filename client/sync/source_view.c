@@ -30,6 +30,21 @@ const struct sample *source_sample(const struct source *source)
     return source->has_sample ? &source->sample : NULL;
 }
 
+int64_t source_delay_ns(const struct source *source)
+{
+    size_t count = source->delays < SOURCE_DELAYS ? source->delays : SOURCE_DELAYS;
+    int64_t least_ns = count > 0 ? source->delays_ns[0] : 0;
+    for (size_t i = 1; i < count; i++) {
+        least_ns = source->delays_ns[i] < least_ns ? source->delays_ns[i] : least_ns;
+    }
+    return least_ns;
+}
+
+struct mono source_answered(const struct source *source)
+{
+    return source->answered;
+}
+
 uint32_t source_contradictions(const struct source *source)
 {
     return source->bound.contradictions;

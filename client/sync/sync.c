@@ -72,6 +72,7 @@ struct sync *sync_create(const struct sync_options *options, struct random *rand
     sync->handled = now.mono;
     sync->selected = SIZE_MAX;
     sync->selected_told = SIZE_MAX;
+    sync->hops = SYNC_HOPS_NONE;
     sync->condition = SYNC_STARTING;
     if (!adopt(sync, options, now.mono, &sync->table, error)) {
         free(sync);
@@ -125,7 +126,7 @@ bool sync_configure(struct sync *sync, const struct sync_options *options, struc
                     struct actions *out, char error[SYNC_ERROR_MAX])
 {
     struct sync_table table;
-    if (sync->doomed_count > 0) {
+    if (sync->doomed_count + sync->table.count > SYNC_SOURCES_MAX) {
         snprintf(error, SYNC_ERROR_MAX, "the reload before is not finished yet: try again");
         return false;
     }
@@ -152,8 +153,7 @@ bool sync_configure(struct sync *sync, const struct sync_options *options, struc
 }
 
 /* Which address of ours a source knows us by. */
-static void learn_address(struct sync *sync, struct sync_entry *entry,
-                          const struct address *address)
+void sync_learn_address(struct sync *sync, struct sync_entry *entry, const struct address *address)
 {
     if (address->family == ADDRESS_NONE || address_is_wildcard(address)) {
         return;
@@ -171,8 +171,8 @@ static void learn_address(struct sync *sync, struct sync_entry *entry,
     }
 }
 
-static void take_news(struct sync *sync, struct sync_entry *entry, enum source_news news,
-                      struct reading now, struct actions *out)
+void sync_take_news(struct sync *sync, struct sync_entry *entry, enum source_news news,
+                    struct reading now, struct actions *out)
 {
     if (news == SOURCE_NOTHING) {
         return;
@@ -224,15 +224,16 @@ bool sync_wants(const struct sync *sync, const struct datagram *datagram)
 static void take_datagram(struct sync *sync, const struct event *event, struct actions *out)
 {
     struct sync_entry *entry = find_wanting(sync, &event->datagram);
-    if (entry == NULL || !entry->is_connected || sync_leap_is_near(sync, event->now.mono)) {
+    if (entry == NULL || !entry->is_connected || sync_is_member(sync, entry) ||
+        sync_leap_is_near(sync, event->now.mono)) {
         return;
     }
     if (!event->datagram.to_group) {
-        learn_address(sync, entry, &event->datagram.destination);
+        sync_learn_address(sync, entry, &event->datagram.destination);
     }
     enum source_news news =
         source_receive(entry->source, &event->datagram, &sync->state, event->now, out);
-    take_news(sync, entry, news, event->now, out);
+    sync_take_news(sync, entry, news, event->now, out);
 }
 
 static void take_refusal(struct sync *sync, const struct event *event, struct actions *out)
@@ -242,7 +243,7 @@ static void take_refusal(struct sync *sync, const struct event *event, struct ac
         return;
     }
     enum source_news news = source_refused(entry->source, event->refused.error, event->now.mono);
-    take_news(sync, entry, news, event->now, out);
+    sync_take_news(sync, entry, news, event->now, out);
     sync_table_refused(sync, entry, event->now);
 }
 

@@ -36,6 +36,14 @@ enum sync_leap {
     SYNC_LEAP_IGNORE  /* corrected afterwards like any other offset */
 };
 
+/* See sync_member.h. */
+struct sync_mesh_options {
+    bool is_on;
+    unsigned members;      /* of the mesh, ourselves included; above 16: of the view */
+    uint32_t timescale_id; /* of the mesh's own time */
+    bool is_berkeley;      /* a coordinator says how our clock is off; members are only measured */
+};
+
 struct sync_options {
     const struct source_options *sources; /* copied */
     size_t source_count;                  /* at most SYNC_SOURCES_MAX */
@@ -59,6 +67,7 @@ struct sync_options {
     double rate_ppm;
     double rate_sd_ppm;
     int64_t shadow_offset_ns; /* where the shadow line starts, relative to the system clock */
+    struct sync_mesh_options mesh;
 };
 
 /* A node without sources, as RFC 5905 and the comments above would have it. */

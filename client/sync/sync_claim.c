@@ -4,8 +4,6 @@
 #include "ntpwire/refid.h"
 #include <math.h>
 
-/* No answers for so many polls: holdover. */
-#define HOLDOVER_POLLS 8
 #define SAVE_RATE_NS (3600 * NS_PER_S)
 #define SAVE_TIME_NS (600 * NS_PER_S)
 /* A rate worth keeping. */
@@ -41,7 +39,7 @@ static enum sync_condition find_condition(const struct sync *sync, struct mono n
     }
     int64_t age_ns = now.ns - sync->agreed_at.ns;
     int64_t patience_ns =
-        HOLDOVER_POLLS * sync->poll_ns + sync_leap_pause_ns(sync, sync->agreed_at, now);
+        SYNC_HOLDOVER_POLLS * sync->poll_ns + sync_leap_pause_ns(sync, sync->agreed_at, now);
     bool has_span = sync->has_agreed && sync->span.is_set;
     if (has_span && !sync->is_followed && age_ns <= patience_ns) {
         return SYNC_SYNCHRONISED;
@@ -68,12 +66,14 @@ void sync_claim_find_condition(struct sync *sync, struct reading now, struct act
         [SYNC_PANIC] = "not synchronised: the sources are not believed",
         [SYNC_LOCAL] = "no source is configured",
         [SYNC_ORPHAN] = "no reference: orphan mode",
+        [SYNC_MESH] = "no UTC: the members of the mesh agree on a time of its own",
     };
     enum sync_condition condition = find_condition(sync, now.mono);
     if (condition == sync->condition) {
         return;
     }
-    bool is_good = condition == SYNC_SYNCHRONISED || condition == SYNC_ORPHAN;
+    bool is_good =
+        condition == SYNC_SYNCHRONISED || condition == SYNC_ORPHAN || condition == SYNC_MESH;
     if (out != NULL) {
         actions_report(out, is_good ? REPORT_NOTICE : REPORT_WARNING, "%s", texts[condition]);
     }

@@ -110,6 +110,53 @@ static void explain_orphan(const struct sync *sync, const struct sync_entry *ent
     }
 }
 
+/* A member that agrees, and is not needed. */
+static void explain_passed(const struct sync *sync, const struct sync_entry *entry,
+                           char reason[STATUS_TEXT_MAX])
+{
+    const struct member_claim *claim = source_claim(entry->source);
+    unsigned most = sync->judgement.hops_cut;
+    if (claim == NULL || claim->hops == SYNC_HOPS_NONE) {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "it agrees, but says that it has no way to UTC now: its interval counts, its "
+                 "estimate does not");
+    } else if (claim->hops > most) {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "it agrees, but has UTC over %u hops, and may have it from us; members count "
+                 "that have it over %u",
+                 claim->hops, most);
+    } else {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "it agrees, but is not known for long, or is silent; others that agree are known "
+                 "as truechimers");
+    }
+}
+
+static void explain_excluded(const struct sync *sync, const struct sync_entry *entry,
+                             char reason[STATUS_TEXT_MAX])
+{
+    bool is_convicted = sync->table.names[entry->name].verdict.weight == MEMBER_CONVICTED;
+    snprintf(reason, STATUS_TEXT_MAX,
+             is_convicted ? "the mesh convicted it: two signed reports of it contradict each "
+                            "other; it counts no more, 'chime mesh' shows the evidence"
+                          : "the mesh watches it, or excludes it for now ('chime mesh' says why): "
+                            "its interval counts, its estimate does not");
+}
+
+/* A member without UTC. */
+static void explain_unsynchronised(const struct sync *sync, const struct sync_entry *entry,
+                                   struct mono now, char reason[STATUS_TEXT_MAX])
+{
+    const struct member_claim *claim = source_claim(entry->source);
+    if (source_state_own(entry->source, now, reason) == SOURCE_UNSYNCHRONISED ||
+        !sync_is_member(sync, entry)) {
+        return;
+    }
+    bool is_mesh = claim != NULL && claim->timescale == TIMESCALE_MESH;
+    snprintf(reason, STATUS_TEXT_MAX, "it answers, but vouches for no UTC%s",
+             is_mesh ? ": it keeps the mesh's own time, or has none yet" : "");
+}
+
 static void explain_agreeing(const struct sync *sync, const struct sync_entry *entry,
                              char reason[STATUS_TEXT_MAX])
 {
@@ -117,6 +164,8 @@ static void explain_agreeing(const struct sync *sync, const struct sync_entry *e
         snprintf(reason, STATUS_TEXT_MAX,
                  "its bounds meet what is agreed, but its estimate lies beyond that by more than "
                  "4 sd");
+    } else if (entry->state == SOURCE_UNPREFERRED && sync_is_member(sync, entry)) {
+        explain_passed(sync, entry, reason);
     } else if (entry->state == SOURCE_UNPREFERRED) {
         snprintf(reason, STATUS_TEXT_MAX, "it agrees, but another source is marked prefer");
     } else if (sync->is_followed) {
@@ -152,9 +201,14 @@ void sync_judge_explain(const struct sync *sync, const struct sync_entry *entry,
         break;
     case SOURCE_DENIED:
     case SOURCE_WAITING:
-    case SOURCE_UNSYNCHRONISED:
     case SOURCE_NOSELECT:
         (void)source_state_own(entry->source, now, reason);
+        break;
+    case SOURCE_UNSYNCHRONISED:
+        explain_unsynchronised(sync, entry, now, reason);
+        break;
+    case SOURCE_EXCLUDED:
+        explain_excluded(sync, entry, reason);
         break;
     case SOURCE_UNRESOLVED:
         explain_unresolved(sync, entry, reason);
@@ -219,8 +273,12 @@ void sync_judge_report(struct sync *sync, struct mono now, struct actions *out)
     }
 }
 
-static bool is_lost(enum source_state state)
+/* A member that has no UTC now may have the mesh's time. */
+static bool is_lost(enum source_state state, bool is_member)
 {
+    if (is_member && state == SOURCE_UNSYNCHRONISED) {
+        return false;
+    }
     return state == SOURCE_UNREACHABLE || state == SOURCE_DENIED || state == SOURCE_DISTANT ||
            state == SOURCE_UNSYNCHRONISED || state == SOURCE_LOOP;
 }
@@ -228,7 +286,7 @@ static bool is_lost(enum source_state state)
 static bool is_back(enum source_state state)
 {
     return state == SOURCE_COMBINED || state == SOURCE_SELECTED || state == SOURCE_UNPREFERRED ||
-           state == SOURCE_UNLIKELY || state == SOURCE_NOSELECT;
+           state == SOURCE_UNLIKELY || state == SOURCE_NOSELECT || state == SOURCE_EXCLUDED;
 }
 
 void sync_judge_report_lost(struct sync *sync, struct mono now, struct actions *out)
@@ -237,7 +295,7 @@ void sync_judge_report_lost(struct sync *sync, struct mono now, struct actions *
         struct sync_entry *entry = &sync->table.entries[i];
         bool was_lost = entry->is_told_lost;
         bool is_soon = entry->lost_at.ns > 0 && now.ns - entry->lost_at.ns < REPORT_AGAIN_NS;
-        bool begins = !was_lost && is_lost(entry->state) && !is_soon &&
+        bool begins = !was_lost && is_lost(entry->state, sync_is_member(sync, entry)) && !is_soon &&
                       now.ns - sync->started.ns >= LOST_FIRST_NS;
         bool ends = was_lost && is_back(entry->state);
         if (!(begins || ends) || actions_room(out) < 4) {

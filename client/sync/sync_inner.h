@@ -2,7 +2,8 @@
 /* sync_inner.h - what the files of the engine share; nobody else includes it. Each file keeps one
  * of its jobs: sync.c the events, sync_table.c the sources and their names, sync_judge.c what they
  * say together, sync_clock.c the clock, sync_claim.c what is served, sync_leap.c leap seconds,
- * sync_command.c what an operator asks for, sync_status.c what is shown. */
+ * sync_command.c what an operator asks for, sync_status.c what is shown, sync_member.c the members
+ * of a mesh. */
 #ifndef CLIENT_SYNC_SYNC_INNER_H
 #define CLIENT_SYNC_SYNC_INNER_H
 #include "client/sync/combine.h"
@@ -15,6 +16,10 @@
 #define SYNC_RENEWAL_NS (16 * NS_PER_S)
 #define SYNC_ERROR_SHORT 160
 #define SYNC_OWN_MAX 8 /* addresses of ours by which sources know us */
+#define SYNC_DOOMED_MAX (2 * SYNC_SOURCES_MAX)
+/* No answers for so many polls: holdover. */
+#define SYNC_HOLDOVER_POLLS 8
+#define SYNC_HOPS_NONE 255
 
 /* A [source] section: a name, and the associations that its addresses became. */
 struct sync_name {
@@ -30,6 +35,7 @@ struct sync_name {
     size_t address_count;
     size_t next; /* address to try */
     struct address addresses[EVENT_ADDRESSES_MAX];
+    struct member_verdict verdict; /* SOURCE_MEMBER: what the mesh thinks of it */
 };
 
 /* An association. */
@@ -51,6 +57,7 @@ struct sync_entry {
     bool has_interval;
     struct interval interval;
     bool is_candidate; /* its interval is held against the others' */
+    bool is_untried;   /* SOURCE_MEMBER: it has a sample that it was not tried by yet */
     double weight;
     struct mono reported; /* when the log was last told that it is a falseticker; 0: never */
     bool is_told_lost;    /* the log was told that it can't be used, and not yet that it can ... */
@@ -58,10 +65,18 @@ struct sync_entry {
 };
 
 struct sync_table {
+    size_t capacity; /* of both, as far as members may come */
     size_t name_count;
     struct sync_name *names;
     size_t count;
     struct sync_entry *entries;
+};
+
+/* Candidates of one judgement: the entries, and what they say. */
+struct sync_panel {
+    size_t count;
+    size_t which[SYNC_SOURCES_MAX];
+    bool is_out[SYNC_SOURCES_MAX]; /* not meeting what is agreed */
 };
 
 /* What the sources say together, as last judged. */
@@ -77,6 +92,10 @@ struct sync_judgement {
     bool has_estimate; /* now; the last one is kept in any case */
     bool lacks_required;
     bool is_clipped;
+    bool has_own; /* in a mesh our own aged interval is one more voice */
+    struct interval own;
+    bool has_server;   /* a source that is no member, and answers, counts in the estimate */
+    unsigned hops_cut; /* members count that lead to UTC over at most so many hops */
 };
 
 /* The shadow clock: showed wall + fraction_ns at anchor, and gains rate_ppm on the oscillator. */
@@ -95,7 +114,8 @@ struct sync {
     struct random *random;
     struct sync_table table;
     uint32_t next_number;
-    struct source *doomed[SYNC_SOURCES_MAX]; /* to be closed and destroyed */
+    struct source *doomed[SYNC_DOOMED_MAX]; /* to be closed and destroyed; with those of the table
+                                               never more than there is room for here */
     size_t doomed_count;
     uint32_t own_refids[SYNC_OWN_MAX];
     size_t own_count;
@@ -106,6 +126,7 @@ struct sync {
     struct span span;
     uint32_t epoch;
     char epoch_reason[STATUS_TEXT_MAX];
+    unsigned hops;   /* to UTC, when a sample last counted; SYNC_HOPS_NONE: never */
     size_t selected; /* entry; SIZE_MAX: none */
     size_t selected_told;
     struct mono selected_told_at;
@@ -152,7 +173,7 @@ struct sync {
     bool has_saved_rate;
 };
 
-/* sync_table.c */
+/* sync_table.c and sync_table_build.c */
 bool sync_table_build(struct sync *sync, const struct sync_options *options, struct mono now,
                       struct sync_table *table, char error[SYNC_ERROR_MAX]) MUST_CHECK;
 /* Frees the table, and the sources that only it has. */
@@ -169,6 +190,16 @@ struct mono sync_table_deadline(const struct sync *sync);
 struct sync_entry *sync_table_find(struct sync *sync, uint32_t association);
 const struct source_options *sync_entry_options(const struct sync *sync,
                                                 const struct sync_entry *entry);
+bool sync_is_member(const struct sync *sync, const struct sync_entry *entry);
+/* A name at the end of the table, with its entries, for which there is room. */
+bool sync_table_begin(struct sync *sync, const struct source_options *options, struct mono now,
+                      struct sync_table *table, char error[SYNC_ERROR_MAX]) MUST_CHECK;
+/* Has a number of its own. NULL, and a sentence in error that names it. */
+struct source *sync_table_source(struct sync *sync, const struct source_options *options,
+                                 struct mono now, char error[SYNC_ERROR_MAX]);
+/* It has that address from now on, and another association if it had one. */
+void sync_table_move(struct sync *sync, struct sync_entry *entry, const struct address *address,
+                     struct mono now);
 uint32_t sync_refid_of(const struct address *address);
 
 /* sync_judge.c and sync_explain.c */
@@ -185,7 +216,25 @@ void sync_end_epoch(struct sync *sync, const char *reason, struct actions *out);
 void sync_judge_report(struct sync *sync, struct mono now, struct actions *out);
 /* Tells the log which sources are silent or useless for a while, and when they are back. */
 void sync_judge_report_lost(struct sync *sync, struct mono now, struct actions *out);
+/* The same for what one entry alone says, as of a judgement of all at now. */
+enum member_trial sync_judge_without(const struct sync *sync, const struct sync_entry *entry);
 bool sync_is_own_refid(const struct sync *sync, uint32_t refid);
+
+/* sync_member.c */
+/* NULL: there is no such member. */
+const struct source *sync_member_source(const struct sync *sync, uint64_t id);
+
+/* sync_choose.c */
+/* Those that agree, as far as options, verdicts and hops leave them. Returns how many are to be
+ * combined. */
+size_t sync_choose(struct sync *sync, const struct sync_panel *panel, bool heeds_prefer,
+                   struct mono now, size_t which[SYNC_SOURCES_MAX]);
+/* Their estimates to one; false if none of them is likely. Sets weights, and who is selected. */
+bool sync_choose_combine(struct sync *sync, const size_t *which, size_t count, struct mono now,
+                         struct estimate *estimate);
+/* A sample counts: over how many hops we have UTC now. */
+void sync_choose_hops(struct sync *sync);
+bool sync_is_silent(const struct sync_entry *entry);
 
 /* sync_clock.c */
 void sync_clock_init(struct sync *sync, struct reading now);
@@ -226,6 +275,12 @@ void sync_leap_serve(const struct sync *sync, struct estimate *estimate);
 void sync_leap_foretell(const struct sync *sync, struct sync_state *state);
 /* What is announced to others. */
 enum packet_leap sync_leap_shown(const struct sync *sync);
+
+/* sync.c */
+/* What an answer did to its source: all are judged, and the clock follows. */
+void sync_take_news(struct sync *sync, struct sync_entry *entry, enum source_news news,
+                    struct reading now, struct actions *out);
+void sync_learn_address(struct sync *sync, struct sync_entry *entry, const struct address *address);
 
 /* sync_command.c */
 void sync_command_perform(struct sync *sync, const struct command *command, struct reading now,

@@ -9,18 +9,6 @@
 /* So long after the start a source that has not answered yet is waited for, if its word may be
  * needed: a first burst is over then. */
 #define PATIENCE_NS (10 * NS_PER_S)
-/* Another source must count so much more to be passed on in place of the one that is. */
-#define SELECTED_LEAD 1.5
-/* What a source's root dispersion says of the sd of its clock: it is a bound, with all that has
- * happened to others in it. */
-#define CLOCK_SD_PART 0.1
-
-/* Candidates of one judgement: the entries, and what they say. */
-struct panel {
-    size_t count;
-    size_t which[SYNC_SOURCES_MAX];
-    bool is_out[SYNC_SOURCES_MAX]; /* not meeting what is agreed */
-};
 
 bool sync_is_own_refid(const struct sync *sync, uint32_t refid)
 {
@@ -43,14 +31,36 @@ static bool is_orphan(const struct sync *sync, const struct sample *sample)
     return sync->options.is_orphan && orphan_is_one(&self, sample->stratum);
 }
 
+static bool is_convicted(const struct sync *sync, const struct sync_entry *entry)
+{
+    return sync_is_member(sync, entry) &&
+           sync->table.names[entry->name].verdict.weight == MEMBER_CONVICTED;
+}
+
+/* A member vouches for UTC, for the mesh's own time, or for nothing; where it gets its time from
+ * does no harm to its interval. */
+static enum source_state judge_member(const struct sync *sync, const struct sync_entry *entry)
+{
+    const struct member_claim *claim = source_claim(entry->source);
+    if (is_convicted(sync, entry)) {
+        return SOURCE_EXCLUDED;
+    }
+    bool is_vouching = claim != NULL && claim->is_bounded && claim->timescale == TIMESCALE_UTC;
+    return is_vouching && entry->has_interval ? SOURCE_COMBINED : SOURCE_UNSYNCHRONISED;
+}
+
 /* COMBINED, or what in its last words rules it out. */
 static enum source_state judge_words(const struct sync *sync, const struct sync_entry *entry,
                                      const struct sample *sample)
 {
-    if (is_orphan(sync, sample)) {
+    if (sync_is_member(sync, entry)) {
+        enum source_state said = judge_member(sync, entry);
+        if (said != SOURCE_COMBINED) {
+            return said;
+        }
+    } else if (is_orphan(sync, sample)) {
         return SOURCE_ORPHAN;
-    }
-    if (is_loop(sync, sample)) {
+    } else if (is_loop(sync, sample)) {
         return SOURCE_LOOP;
     }
     if (entry->has_interval && (entry->interval.latest_ns - entry->interval.earliest_ns) / 2 >
@@ -100,6 +110,9 @@ static bool is_counted(const struct sync *sync, const struct sync_entry *entry)
     if (options->is_noselect || options->kind == SOURCE_BROADCAST_SERVER ||
         entry->state == SOURCE_ORPHAN || entry->state == SOURCE_OFFLINE ||
         (options->kind == SOURCE_PEER && !entry->is_candidate)) {
+        return options->kind == SOURCE_MEMBER && !is_convicted(sync, entry);
+    }
+    if (is_convicted(sync, entry)) {
         return false;
     }
     /* A pool that has fewer addresses than were asked for is as large as it is. */
@@ -110,11 +123,14 @@ static bool is_counted(const struct sync *sync, const struct sync_entry *entry)
  * result. Of k that answer k-f don't lie: so many cover the truth. To agree at all takes f+1; where
  * k is less than 2f+1 that is more than k-f, and what f+1 agree on may be a liar's: the interval is
  * then what k-f cover, and holds the truth all the same. */
-static void select_among(const struct sync *sync, struct panel *panel, bool is_trust, size_t faults,
-                         struct selection *selection)
+static void select_among(const struct sync *sync, struct sync_panel *panel, bool is_trust,
+                         size_t faults, struct selection *selection)
 {
-    struct selection_candidate candidates[SYNC_SOURCES_MAX];
+    struct selection_candidate candidates[SELECTION_MAX];
     size_t count = 0;
+    if (!is_trust && sync->judgement.has_own) {
+        candidates[count++] = (struct selection_candidate){.interval = sync->judgement.own};
+    }
     for (size_t i = 0; i < panel->count; i++) {
         const struct sync_entry *entry = &sync->table.entries[panel->which[i]];
         if (!is_trust || sync_entry_options(sync, entry)->is_trust) {
@@ -135,17 +151,32 @@ static void select_among(const struct sync *sync, struct panel *panel, bool is_t
     }
 }
 
+/* Of f liars, as many are left as were not convicted: these count in n no more. */
 static size_t faults_of(const struct sync *sync, size_t total)
 {
     size_t most = selection_faults_max(total);
-    if (sync->options.faults == SYNC_FAULTS_AUTO || (size_t)sync->options.faults > most) {
-        return most;
+    size_t convicted = 0;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        convicted += is_convicted(sync, &sync->table.entries[i]);
     }
-    return (size_t)sync->options.faults;
+    size_t faults = (size_t)sync->options.faults;
+    if (sync->options.faults == SYNC_FAULTS_AUTO) {
+        faults = selection_faults_max(total + convicted);
+    }
+    faults = faults > convicted ? faults - convicted : 0;
+    return faults < most ? faults : most;
+}
+
+/* What we know ourselves is no other's lie. */
+static void hear_own(struct sync *sync, struct mono now)
+{
+    struct sync_judgement *judgement = &sync->judgement;
+    judgement->has_own = sync->options.mesh.is_on && sync_is_bounded(sync) &&
+                         span_interval(&sync->span, now, &judgement->own);
 }
 
 /* How many of the panel are trusted, beside others that are not. */
-static size_t count_trusted(const struct sync *sync, const struct panel *panel)
+static size_t count_trusted(const struct sync *sync, const struct sync_panel *panel)
 {
     size_t count = 0;
     for (size_t i = 0; i < panel->count; i++) {
@@ -154,7 +185,7 @@ static size_t count_trusted(const struct sync *sync, const struct panel *panel)
     return count;
 }
 
-static void judge_each(struct sync *sync, struct panel *panel, struct mono now)
+static void judge_each(struct sync *sync, struct sync_panel *panel, struct mono now)
 {
     struct sync_judgement *judgement = &sync->judgement;
     *judgement = (struct sync_judgement){.total = 0};
@@ -167,13 +198,15 @@ static void judge_each(struct sync *sync, struct panel *panel, struct mono now)
             panel->which[panel->count++] = i;
         }
     }
+    hear_own(sync, now);
     /* Those who are offline and still remembered. */
     judgement->total = judgement->total > panel->count ? judgement->total : panel->count;
-    judgement->answering = panel->count;
+    judgement->total += judgement->has_own;
+    judgement->answering = panel->count + judgement->has_own;
     judgement->faults = faults_of(sync, judgement->total);
 }
 
-static void mark_outside(struct sync *sync, const struct panel *panel, enum source_state state)
+static void mark_outside(struct sync *sync, const struct sync_panel *panel, enum source_state state)
 {
     for (size_t i = 0; i < panel->count; i++) {
         struct sync_entry *entry = &sync->table.entries[panel->which[i]];
@@ -184,7 +217,7 @@ static void mark_outside(struct sync *sync, const struct panel *panel, enum sour
 }
 
 /* The agreed interval, and who misses it. */
-static void find_agreement(struct sync *sync, struct panel *panel, struct mono now)
+static void find_agreement(struct sync *sync, struct sync_panel *panel, struct mono now)
 {
     struct sync_judgement *judgement = &sync->judgement;
     size_t trusted = count_trusted(sync, panel);
@@ -193,7 +226,7 @@ static void find_agreement(struct sync *sync, struct panel *panel, struct mono n
     if (is_trust && selection_faults_max(trusted) < faults) {
         faults = selection_faults_max(trusted);
     }
-    size_t count = is_trust ? trusted : panel->count;
+    size_t count = is_trust ? trusted : judgement->answering;
     size_t total = 2 * faults + 1 > count ? 2 * faults + 1 : count;
     judgement->needed = total - faults;
     struct selection selection = {.has_agreement = false};
@@ -209,66 +242,10 @@ static void find_agreement(struct sync *sync, struct panel *panel, struct mono n
     for (size_t i = 0; i < panel->count; i++) {
         judgement->agreeing += !panel->is_out[i];
     }
+    judgement->agreeing += judgement->has_own && selection.has_agreement &&
+                           interval_overlaps(judgement->own, selection.agreed);
     mark_outside(sync, panel,
                  is_trust && selection.has_agreement ? SOURCE_UNTRUSTED : SOURCE_FALSETICKER);
-}
-
-/* Those that agree, as far as options leave them. Returns how many are to be combined. */
-static size_t choose(struct sync *sync, const struct panel *panel, bool heeds_prefer,
-                     size_t which[SYNC_SOURCES_MAX])
-{
-    struct sync_judgement *judgement = &sync->judgement;
-    bool is_required = false, has_required = false, has_preferred = false;
-    judgement->fit = 0;
-    for (size_t i = 0; i < sync->table.name_count; i++) {
-        is_required |= sync->table.names[i].options.is_require;
-    }
-    for (size_t i = 0; i < panel->count; i++) {
-        const struct source_options *options =
-            sync_entry_options(sync, &sync->table.entries[panel->which[i]]);
-        if (!panel->is_out[i]) {
-            judgement->fit++;
-            has_required |= options->is_require;
-            has_preferred |= heeds_prefer && options->is_prefer;
-        }
-    }
-    judgement->lacks_required = is_required && !has_required;
-    bool is_held = judgement->lacks_required || judgement->fit < sync->options.min_sources;
-    size_t count = 0;
-    for (size_t i = 0; i < panel->count; i++) {
-        struct sync_entry *entry = &sync->table.entries[panel->which[i]];
-        bool is_passed = has_preferred && !sync_entry_options(sync, entry)->is_prefer;
-        if (panel->is_out[i]) {
-            continue;
-        }
-        if (!is_held && !is_passed) {
-            which[count++] = panel->which[i];
-            if (entry->state == SOURCE_UNPREFERRED) {
-                entry->state = SOURCE_COMBINED;
-            }
-        } else if (entry->state == SOURCE_COMBINED) {
-            entry->state = is_held ? SOURCE_WAITS_REQUIRED : SOURCE_UNPREFERRED;
-        }
-    }
-    return count;
-}
-
-/* The one that counts most; the one before keeps its place unless it is clearly less. */
-static size_t find_selected(const struct sync *sync)
-{
-    size_t best = SIZE_MAX;
-    for (size_t i = 0; i < sync->table.count; i++) {
-        double weight = sync->table.entries[i].weight;
-        if (weight > 0 && (best == SIZE_MAX || weight > sync->table.entries[best].weight)) {
-            best = i;
-        }
-    }
-    size_t old = sync->selected;
-    if (best != SIZE_MAX && old < sync->table.count && sync->table.entries[old].weight > 0 &&
-        sync->table.entries[best].weight < SELECTED_LEAD * sync->table.entries[old].weight) {
-        return old;
-    }
-    return best;
 }
 
 /* Where the estimate is beyond what correctness rests on, that prevails. */
@@ -283,52 +260,6 @@ static void clip(struct sync *sync, struct estimate *estimate)
     estimate->wall.ns = is_early ? interval.earliest_ns : interval.latest_ns;
     estimate->fraction_ns = 0;
     sync->judgement.is_clipped = true;
-}
-
-static void mark_combined(struct sync *sync, const size_t *which, size_t count,
-                          const struct combine *combine)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct sync_entry *entry = &sync->table.entries[which[i]];
-        entry->weight = combine->verdicts[i] == COMBINE_USED ? combine->weights[i] : 0;
-        if (combine->verdicts[i] != COMBINE_USED && entry->state == SOURCE_COMBINED) {
-            entry->state = SOURCE_UNLIKELY;
-        }
-    }
-    sync->selected = find_selected(sync);
-    if (sync->selected != SIZE_MAX &&
-        sync->table.entries[sync->selected].state == SOURCE_COMBINED) {
-        sync->table.entries[sync->selected].state = SOURCE_SELECTED;
-    }
-}
-
-static bool combine_chosen(struct sync *sync, const size_t *which, size_t count, struct mono now,
-                           struct estimate *estimate)
-{
-    struct combine_candidate candidates[SYNC_SOURCES_MAX];
-    size_t used[SYNC_SOURCES_MAX];
-    size_t estimates = 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct sync_entry *entry = &sync->table.entries[which[i]];
-        struct combine_candidate *candidate = &candidates[estimates];
-        candidate->interval = entry->interval;
-        candidate->clock_sd_ns =
-            count > 1 ? CLOCK_SD_PART * (double)source_sample(entry->source)->root_dispersion_ns
-                      : 0;
-        if (source_estimate(entry->source, now, &candidate->estimate)) {
-            used[estimates++] = which[i];
-        }
-    }
-    /* Liars that were caught are not among those who are left. */
-    size_t caught = sync->judgement.answering - sync->judgement.agreeing;
-    size_t faults = sync->judgement.faults > caught ? sync->judgement.faults - caught : 0;
-    struct combine combine;
-    combine_run(candidates, estimates, &sync->judgement.agreed, faults, &combine);
-    mark_combined(sync, used, estimates, &combine);
-    if (combine.used > 0) {
-        *estimate = combine.estimate;
-    }
-    return combine.used > 0;
 }
 
 void sync_end_epoch(struct sync *sync, const char *reason, struct actions *out)
@@ -433,6 +364,7 @@ static void take_sample(struct sync *sync, const struct estimate *estimate, stru
         }
         sync->has_agreed = true;
         sync->agreed_at = now;
+        sync_choose_hops(sync);
     }
     keep_poll(sync);
     sync->update_interval_ns = sync->updated_at.ns > 0 ? now.ns - sync->updated_at.ns : 0;
@@ -442,7 +374,7 @@ static void take_sample(struct sync *sync, const struct estimate *estimate, stru
 bool sync_judge(struct sync *sync, const struct sync_entry *fresh, struct reading now,
                 struct actions *out)
 {
-    struct panel panel;
+    struct sync_panel panel;
     size_t which[SYNC_SOURCES_MAX];
     struct estimate estimate;
     judge_each(sync, &panel, now.mono);
@@ -456,8 +388,8 @@ bool sync_judge(struct sync *sync, const struct sync_entry *fresh, struct readin
         /* If those that are preferred are unlikely, the others that agree are better than nobody.
          */
         for (int heeds_prefer = 1; heeds_prefer >= 0 && !has_estimate; heeds_prefer--) {
-            size_t count = choose(sync, &panel, heeds_prefer != 0, which);
-            has_estimate = combine_chosen(sync, which, count, now.mono, &estimate);
+            size_t count = sync_choose(sync, &panel, heeds_prefer != 0, now.mono, which);
+            has_estimate = sync_choose_combine(sync, which, count, now.mono, &estimate);
         }
     }
     sync->judgement.has_estimate = has_estimate;
@@ -474,4 +406,30 @@ bool sync_judge(struct sync *sync, const struct sync_entry *fresh, struct readin
     sync->has_estimate = true;
     sync->estimate = estimate;
     return counts;
+}
+
+enum member_trial sync_judge_without(const struct sync *sync, const struct sync_entry *entry)
+{
+    const struct sync_judgement *judgement = &sync->judgement;
+    struct selection_candidate candidates[SELECTION_MAX];
+    size_t count = 0;
+    if (judgement->has_own) {
+        candidates[count++] = (struct selection_candidate){.interval = judgement->own};
+    }
+    for (size_t i = 0; i < sync->table.count; i++) {
+        const struct sync_entry *other = &sync->table.entries[i];
+        if (other != entry && other->is_candidate) {
+            candidates[count++] = (struct selection_candidate){.interval = other->interval};
+        }
+    }
+    size_t faults = judgement->faults;
+    size_t total = 2 * faults + 1 > count ? 2 * faults + 1 : count;
+    struct interval agreed;
+    /* f + 1 have to agree, and then what all but f of those who are here cover is the truth. */
+    if (!entry->is_candidate || count < total - faults ||
+        !selection_hull(candidates, count, total - faults, &agreed) ||
+        !selection_hull(candidates, count, count - faults, &agreed)) {
+        return TRIAL_NONE;
+    }
+    return interval_overlaps(entry->interval, agreed) ? TRIAL_HIT : TRIAL_MISS;
 }

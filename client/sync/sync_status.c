@@ -39,6 +39,9 @@ static void explain(const struct sync *sync, struct mono now, char reason[STATUS
                                    : "no source has a reference, and no smaller refid is seen: the "
                                      "others follow this clock");
         break;
+    case SYNC_MESH:
+        snprintf(reason, STATUS_TEXT_MAX, "no UTC: the members of the mesh agree on its own time");
+        break;
     case SYNC_CONDITIONS:
         break;
     }

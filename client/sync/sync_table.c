@@ -3,7 +3,6 @@
 #include "client/sync/sync_inner.h"
 #include "ntpwire/refid.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SPREAD_BURST_NS (2 * NS_PER_S)
@@ -43,56 +42,9 @@ struct sync_entry *sync_table_find(struct sync *sync, uint32_t association)
     return NULL;
 }
 
-static size_t entries_of(const struct source_options *options)
+bool sync_is_member(const struct sync *sync, const struct sync_entry *entry)
 {
-    if (options->kind != SOURCE_POOL) {
-        return 1;
-    }
-    return options->pool_size > 0 ? options->pool_size : 1;
-}
-
-static bool has_same_key(const struct sync *sync, uint32_t id)
-{
-    const struct key *old = keyring_find(&sync->keyring_before, id);
-    const struct key *new = keyring_find(&sync->keyring, id);
-    return id == 0 || (old != NULL && new != NULL && old->type == new->type &&
-                       old->size == new->size &&memcmp(old->secret, new->secret, old->size) == 0);
-}
-
-/* The entries of an unchanged section go on. */
-static bool take_over(const struct sync *sync, const struct sync_options *options, size_t index,
-                      struct sync_table *table)
-{
-    const struct source_options *wanted = &options->sources[index];
-    for (size_t i = 0; i < sync->table.name_count; i++) {
-        const struct sync_name *name = &sync->table.names[i];
-        if (!sync_options_same_source(&name->options, wanted) ||
-            !has_same_key(sync, wanted->key_id)) {
-            continue;
-        }
-        table->names[index] = *name;
-        for (size_t j = 0; j < sync->table.count; j++) {
-            if (sync->table.entries[j].name == i) {
-                table->entries[table->count] = sync->table.entries[j];
-                table->entries[table->count++].name = index;
-            }
-        }
-        return true;
-    }
-    return false;
-}
-
-static struct source *make_source(struct sync *sync, const struct source_options *options,
-                                  struct mono now, char error[SYNC_ERROR_MAX])
-{
-    char why[STATUS_TEXT_MAX];
-    struct source *source = source_create(options, &sync->common, sync->next_number, now, why);
-    if (source == NULL) {
-        snprintf(error, SYNC_ERROR_MAX, "[source %s]: %s", options->name, why);
-        return NULL;
-    }
-    sync->next_number++;
-    return source;
+    return sync_entry_options(sync, entry)->kind == SOURCE_MEMBER;
 }
 
 /* Sources are asked one after the other, so that they tell of the clock at different instants. */
@@ -102,83 +54,6 @@ static int64_t spread_ns(const struct source_options *options, size_t index, siz
     bool is_burst = options->is_iburst || options->kind == SOURCE_BROADCAST_CLIENT;
     int64_t whole_ns = is_burst ? SPREAD_BURST_NS : timestamp_log2_to_ns(options->poll_min);
     return whole_ns / (int64_t)count * (int64_t)index;
-}
-
-static bool begin(struct sync *sync, const struct sync_options *options, size_t index,
-                  struct mono now, struct sync_table *table, char error[SYNC_ERROR_MAX])
-{
-    struct sync_name *name = &table->names[index];
-    *name = (struct sync_name){.options = options->sources[index],
-                               .number = sync->next_number++,
-                               .is_offline = options->sources[index].is_offline,
-                               .resolve_at = now};
-    name->is_literal = address_parse(name->options.host, name->options.port, &name->addresses[0]);
-    if (name->is_literal) {
-        name->resolve_at.ns = SYNC_NEVER;
-        name->address_count = 1;
-    }
-    for (size_t i = 0; i < entries_of(&name->options); i++) {
-        struct source *source = make_source(sync, &name->options, now, error);
-        if (source == NULL) {
-            return false;
-        }
-        table->entries[table->count++] = (struct sync_entry){.source = source,
-                                                             .name = index,
-                                                             .connect_at = {SYNC_NEVER},
-                                                             .bad_since = {SYNC_NEVER},
-                                                             .state = SOURCE_UNRESOLVED};
-    }
-    return true;
-}
-
-bool sync_table_build(struct sync *sync, const struct sync_options *options, struct mono now,
-                      struct sync_table *table, char error[SYNC_ERROR_MAX])
-{
-    size_t count = 0;
-    for (size_t i = 0; i < options->source_count; i++) {
-        count += entries_of(&options->sources[i]);
-    }
-    if (count > SYNC_SOURCES_MAX) {
-        snprintf(error, SYNC_ERROR_MAX, "%zu sources, pools by their size, but at most %d are kept",
-                 count, SYNC_SOURCES_MAX);
-        return false;
-    }
-    *table = (struct sync_table){.name_count = options->source_count};
-    table->names = calloc(options->source_count + 1, sizeof(*table->names));
-    table->entries = calloc(count + 1, sizeof(*table->entries));
-    bool ok = table->names != NULL && table->entries != NULL;
-    if (!ok) {
-        snprintf(error, SYNC_ERROR_MAX, "out of memory");
-    }
-    for (size_t i = 0; ok && i < options->source_count; i++) {
-        ok = take_over(sync, options, i, table) || begin(sync, options, i, now, table, error);
-    }
-    if (!ok) {
-        sync_table_discard(table, &sync->table);
-    }
-    return ok;
-}
-
-static bool has_source(const struct sync_table *table, const struct source *source)
-{
-    for (size_t i = 0; table != NULL && i < table->count; i++) {
-        if (table->entries[i].source == source) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void sync_table_discard(struct sync_table *table, const struct sync_table *other)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        if (!has_source(other, table->entries[i].source)) {
-            source_destroy(table->entries[i].source);
-        }
-    }
-    free(table->names);
-    free(table->entries);
-    *table = (struct sync_table){.count = 0};
 }
 
 static bool is_in_use(const struct sync *sync, const struct address *address)
@@ -212,10 +87,10 @@ static bool renew(struct sync *sync, struct sync_entry *entry, struct mono now)
     if (!entry->is_connected) {
         return true;
     }
-    if (sync->doomed_count == SYNC_SOURCES_MAX) {
+    if (sync->doomed_count + sync->table.count >= SYNC_DOOMED_MAX) {
         return false;
     }
-    struct source *source = make_source(sync, sync_entry_options(sync, entry), now, error);
+    struct source *source = sync_table_source(sync, sync_entry_options(sync, entry), now, error);
     if (source == NULL) {
         return false;
     }
@@ -228,6 +103,14 @@ static bool renew(struct sync *sync, struct sync_entry *entry, struct mono now)
     entry->has_interval = false;
     entry->state = SOURCE_UNRESOLVED;
     return true;
+}
+
+void sync_table_move(struct sync *sync, struct sync_entry *entry, const struct address *address,
+                     struct mono now)
+{
+    if (!address_is_same(&entry->remote, address) && renew(sync, entry, now)) {
+        assign(sync, entry, address, now);
+    }
 }
 
 /* The next address of the name that no association has; false if there is none. */

@@ -9,6 +9,7 @@ const char *source_kind_name(enum source_kind kind)
         [SOURCE_PEER] = "peer",
         [SOURCE_BROADCAST_CLIENT] = "broadcast-client",
         [SOURCE_BROADCAST_SERVER] = "broadcast",
+        [SOURCE_MEMBER] = "member",
     };
     return (unsigned)kind < SOURCE_KINDS ? names[kind] : "unknown";
 }
@@ -25,6 +26,7 @@ const char *source_state_name(enum source_state state)
         [SOURCE_LOOP] = "loop",
         [SOURCE_DISTANT] = "distant",
         [SOURCE_NOSELECT] = "noselect",
+        [SOURCE_EXCLUDED] = "excluded",
         [SOURCE_ORPHAN] = "orphan",
         [SOURCE_FALSETICKER] = "falseticker",
         [SOURCE_UNTRUSTED] = "untrusted",
@@ -43,7 +45,7 @@ const char *sync_condition_name(enum sync_condition condition)
         [SYNC_STARTING] = "starting", [SYNC_SYNCHRONISED] = "synchronised",
         [SYNC_HOLDOVER] = "holdover", [SYNC_UNBOUNDED] = "unbounded",
         [SYNC_PANIC] = "panic",       [SYNC_LOCAL] = "local",
-        [SYNC_ORPHAN] = "orphan",
+        [SYNC_ORPHAN] = "orphan",     [SYNC_MESH] = "mesh",
     };
     return (unsigned)condition < SYNC_CONDITIONS ? names[condition] : "unknown";
 }

@@ -20,6 +20,7 @@ enum source_kind {
     SOURCE_PEER,
     SOURCE_BROADCAST_CLIENT, /* listens to a broadcast server */
     SOURCE_BROADCAST_SERVER, /* is one: sends, and learns nothing */
+    SOURCE_MEMBER,           /* of our mesh: not configured as a source */
     SOURCE_KINDS
 };
 
@@ -34,6 +35,7 @@ enum source_state {
     SOURCE_LOOP,           /* gets its time from us */
     SOURCE_DISTANT,        /* its root distance is beyond max-distance */
     SOURCE_NOSELECT,       /* configured to be watched only */
+    SOURCE_EXCLUDED,       /* the mesh watches it, and leaves it out */
     SOURCE_ORPHAN,         /* an orphan that is not the one to follow */
     SOURCE_FALSETICKER,    /* what it vouches for misses what the others agree on */
     SOURCE_UNTRUSTED,      /* does not meet the sources that are trusted */
@@ -114,6 +116,7 @@ enum sync_condition {
     SYNC_PANIC,        /* the sources are too far off to be believed: not steered */
     SYNC_LOCAL,        /* no source is configured: the local clock is served, or nothing */
     SYNC_ORPHAN,       /* no reference: the peers agree among themselves */
+    SYNC_MESH,         /* no UTC: the members of the mesh agree on a time of its own */
     SYNC_CONDITIONS
 };
 

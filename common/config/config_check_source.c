@@ -19,6 +19,7 @@ static const char *kind_word(enum source_kind kind)
         [SOURCE_PEER] = "peer",
         [SOURCE_BROADCAST_CLIENT] = "broadcast-client",
         [SOURCE_BROADCAST_SERVER] = "broadcast",
+        [SOURCE_MEMBER] = "member",
     };
     return words[kind];
 }

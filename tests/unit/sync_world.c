@@ -258,16 +258,32 @@ static void check(struct sync_world *world)
     }
 }
 
-void sync_world_handle(struct sync_world *world, struct event *event)
+static void perform_all(struct sync_world *world, struct actions *actions)
 {
-    struct actions *actions = calloc(1, sizeof(*actions));
-    CU_ASSERT_PTR_NOT_NULL_FATAL(actions);
-    sync_handle(world->sync, event, actions);
     for (size_t i = 0; i < actions->count; i++) {
         perform(world, &actions->items[i]);
     }
     free(actions);
     check(world);
+}
+
+void sync_world_handle(struct sync_world *world, struct event *event)
+{
+    struct actions *actions = calloc(1, sizeof(*actions));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(actions);
+    sync_handle(world->sync, event, actions);
+    perform_all(world, actions);
+}
+
+/* As a node does that has opened it. */
+static void hand_over(struct sync_world *world, const struct sync_world_server *server,
+                      const struct event *event)
+{
+    struct actions *actions = calloc(1, sizeof(*actions));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(actions);
+    CU_ASSERT_EQUAL(sync_member_of(world->sync, event->datagram.association), server->member);
+    sync_member_receive(world->sync, server->member, event, &server->claim, actions);
+    perform_all(world, actions);
 }
 
 void sync_world_command(struct sync_world *world, enum command_kind kind, const char *source)
@@ -332,6 +348,10 @@ static void arrive(struct sync_world *world, struct sync_world_flight *flight)
     CU_ASSERT_TRUE(
         address_parse(world->servers[arrived.server].address, 123, &event.datagram.source));
     CU_ASSERT_TRUE(address_parse("192.0.2.99", 40000, &event.datagram.destination));
+    if (world->servers[arrived.server].member != 0) {
+        hand_over(world, &world->servers[arrived.server], &event);
+        return;
+    }
     sync_world_handle(world, &event);
 }
 

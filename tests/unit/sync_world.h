@@ -3,7 +3,7 @@
  * time, or lie, or don't; a clock that is steered; and checks on every event. */
 #ifndef TESTS_UNIT_SYNC_WORLD_H
 #define TESTS_UNIT_SYNC_WORLD_H
-#include "client/sync/sync.h"
+#include "client/sync/sync_member.h"
 #include "common/base/random.h"
 
 #define SYNC_WORLD_SERVERS 8
@@ -27,6 +27,8 @@ struct sync_world_server {
     int64_t root_dispersion_ns;
     uint32_t kiss; /* answers with this kiss code */
     uint64_t asked;
+    uint64_t member; /* it is one of the mesh, and vouches for this; 0: a server */
+    struct member_claim claim;
 };
 
 struct sync_world_name {

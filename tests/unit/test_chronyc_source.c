@@ -92,7 +92,7 @@ static void every_state_has_its_letters(void)
         {SOURCE_DISTANT, 1, 'd'},     {SOURCE_UNSYNCHRONISED, 1, 's'}, {SOURCE_NOSELECT, 1, 'N'},
         {SOURCE_ORPHAN, 1, 'O'},      {SOURCE_FALSETICKER, 2, 'x'},    {SOURCE_UNTRUSTED, 1, 'T'},
         {SOURCE_UNLIKELY, 5, 'D'},    {SOURCE_WAITS_REQUIRED, 5, 'W'}, {SOURCE_UNPREFERRED, 5, 'P'},
-        {SOURCE_COMBINED, 4, '+'},    {SOURCE_SELECTED, 0, '*'},
+        {SOURCE_COMBINED, 4, '+'},    {SOURCE_SELECTED, 0, '*'},       {SOURCE_EXCLUDED, 1, 'N'},
     };
     CU_ASSERT_EQUAL(sizeof(wanted) / sizeof(wanted[0]), SOURCE_STATES);
     struct node_view node = node_make();
