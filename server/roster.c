@@ -138,6 +138,30 @@ static unsigned most_faults(unsigned deciding)
     return most < CONFIG_FAULTS_MAX ? most : CONFIG_FAULTS_MAX;
 }
 
+/* What the document's word means for those who trust a coordinator. */
+static void check_berkeley(struct building *building)
+{
+    const struct config_mesh *mesh = building->mesh;
+    const struct membership_terms *terms = &building->roster->terms;
+    if (terms->faults > 0) {
+        setup_complain_at(building->listener, mesh->membership.line,
+                          "[mesh] membership: '%s' has faults = %u, and algorithm = berkeley "
+                          "tolerates none; use algorithm = agreement, or have the CA sign faults "
+                          "= 0",
+                          mesh->membership.path, terms->faults);
+        building->has_mistake = true;
+    }
+    if (mesh->gamma_ns > terms->max_offset_ns / 2) {
+        setup_complain_at(building->listener, mesh->membership.line,
+                          "[mesh] membership: '%s' has max-offset = %g ms, and gamma = %g ms "
+                          "averages clocks that are up to %g ms apart; lower gamma, or have the CA "
+                          "sign a larger one",
+                          mesh->membership.path, (double)terms->max_offset_ns / 1e6,
+                          (double)mesh->gamma_ns / 1e6, 2 * (double)mesh->gamma_ns / 1e6);
+        building->has_mistake = true;
+    }
+}
+
 /* The document's word, with which ours must agree. */
 static void count_by_document(struct building *building)
 {
@@ -166,13 +190,8 @@ static void count_by_document(struct building *building)
                           (double)terms->max_offset_ns / 1e6);
         building->has_mistake = true;
     }
-    if (mesh->algorithm == CONFIG_BERKELEY && terms->faults > 0) {
-        setup_complain_at(building->listener, mesh->membership.line,
-                          "[mesh] membership: '%s' has faults = %u, and algorithm = berkeley "
-                          "tolerates none; use algorithm = agreement, or have the CA sign faults "
-                          "= 0",
-                          mesh->membership.path, terms->faults);
-        building->has_mistake = true;
+    if (mesh->algorithm == CONFIG_BERKELEY) {
+        check_berkeley(building);
     }
 }
 

@@ -359,6 +359,10 @@ static void a_membership_and_its_mesh_agree(void)
     expect(said, "has 100 ms");
     accept(text_of_ca("membership = @/members\nview = 4\n"));
     refuses(text_of_ca("membership = @/members\nalgorithm = berkeley\n"), "tolerates none");
+    write_membership(5, 5, 0, false);
+    accept(text_of_ca("membership = @/members\nalgorithm = berkeley\n"));
+    refuses(text_of_ca("membership = @/members\nalgorithm = berkeley\ngamma = 51 ms\n"),
+            "has max-offset = 100 ms, and gamma = 51 ms averages clocks that are up to 102 ms");
     write_membership(1, 20, 3, false);
     accept(text_of_ca("membership = @/members\nview = 7\n"));
     refuses(text_of_ca("membership = @/members\nview = 6\n"),
