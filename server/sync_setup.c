@@ -92,6 +92,33 @@ static struct discipline_options discipline_of(const struct config *config)
     };
 }
 
+/* Of members and other sources alike. Where nobody said it, it is the largest minority of all of
+ * them, whatever they are. */
+static int faults_of(const struct setup *setup)
+{
+    const struct config *config = &setup->config;
+    if (setup->credentials.identity == NULL) {
+        return config->selection.faults == CONFIG_FAULTS_AUTO ? SYNC_FAULTS_AUTO
+                                                              : config->selection.faults;
+    }
+    bool is_said =
+        config->mesh.faults != CONFIG_FAULTS_AUTO || setup->credentials.membership != NULL;
+    return is_said ? setup->roster.terms.faults : SYNC_FAULTS_AUTO;
+}
+
+static struct sync_mesh_options mesh_of(const struct setup *setup)
+{
+    if (setup->credentials.identity == NULL) {
+        return (struct sync_mesh_options){.is_on = false};
+    }
+    return (struct sync_mesh_options){
+        .is_on = true,
+        .members = setup->roster.deciding,
+        .timescale_id = setup->roster.terms.timescale_id,
+        .is_berkeley = setup->config.mesh.algorithm == CONFIG_BERKELEY,
+    };
+}
+
 void sync_setup(const struct setup *setup, struct sync_options *options,
                 struct source_options *sources)
 {
@@ -103,8 +130,8 @@ void sync_setup(const struct setup *setup, struct sync_options *options,
     options->sources = sources;
     options->source_count = config->sources.count;
     options->keyring = &setup->keyring;
-    options->faults = config->selection.faults == CONFIG_FAULTS_AUTO ? SYNC_FAULTS_AUTO
-                                                                     : config->selection.faults;
+    options->faults = faults_of(setup);
+    options->mesh = mesh_of(setup);
     options->min_sources = config->selection.min_sources;
     options->max_distance_ns = config->selection.max_distance_ns;
     options->void_after_ns = config->selection.void_after_ns;

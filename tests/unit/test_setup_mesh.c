@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What [mesh] names: the files of a member, and by what the members count. */
 #include "common/base/random.h"
+#include "server/sync_setup.h"
 #include "tests/unit/setup_bench.h"
 
 #define QUIET "[clock]\nstate-dir = @\nleap-list = off\n"
@@ -226,6 +227,28 @@ static void a_large_mesh_is_decided_by_views(void)
     }
 }
 
+static void sync_gets_the_mesh(void)
+{
+    static struct sync_options options;
+    static struct source_options sources[SYNC_SOURCES_MAX];
+    hold(text_of("", 1, 5));
+    sync_setup(held, &options, sources);
+    CU_ASSERT_TRUE(options.mesh.is_on);
+    CU_ASSERT_EQUAL(options.mesh.members, 5);
+    CU_ASSERT_EQUAL(options.mesh.timescale_id, held->roster.terms.timescale_id);
+    CU_ASSERT_FALSE(options.mesh.is_berkeley);
+    CU_ASSERT_EQUAL(options.faults, SYNC_FAULTS_AUTO);
+    hold(text_of("faults = 1\n", 1, 5));
+    sync_setup(held, &options, sources);
+    CU_ASSERT_EQUAL(options.faults, 1);
+    hold(text_of("algorithm = berkeley\n", 1, 3));
+    sync_setup(held, &options, sources);
+    CU_ASSERT_TRUE(options.mesh.is_berkeley);
+    hold(QUIET "[server]\nlocal-stratum = 10\n");
+    sync_setup(held, &options, sources);
+    CU_ASSERT_FALSE(options.mesh.is_on);
+}
+
 /* Whoever names another node is another, or none; who stays the same keeps what it has. */
 static void a_reload_is_of_the_same_node(void)
 {
@@ -326,6 +349,8 @@ static void write_membership(size_t count, unsigned total, unsigned faults, bool
 
 static void a_membership_says_who_counts(void)
 {
+    static struct sync_options options;
+    static struct source_options sources[SYNC_SOURCES_MAX];
     char lines[1024];
     write_membership(4, 4, 1, false);
     hold(text_of_ca("membership = @/members\n"));
@@ -333,6 +358,9 @@ static void a_membership_says_who_counts(void)
     CU_ASSERT_EQUAL(held->roster.terms.nodes, 4);
     CU_ASSERT_EQUAL(held->roster.terms.faults, 1);
     CU_ASSERT_EQUAL(held->roster.terms.max_offset_ns, 100 * NS_PER_MS);
+    sync_setup(held, &options, sources);
+    CU_ASSERT_EQUAL(options.faults, 1);
+    CU_ASSERT_EQUAL(options.mesh.members, 4);
     CU_ASSERT_STRING_EQUAL(held->roster.items[0].domain, "west");
     CU_ASSERT_STRING_EQUAL(held->roster.items[0].address.host, "h");
     CU_ASSERT_STRING_EQUAL(logged, "");
@@ -417,6 +445,7 @@ static const struct unit_case cases[] = {
     {"f follows from n", f_follows_from_n},
     {"the epoch is that of the members", the_epoch_is_that_of_the_members},
     {"a large mesh is decided by views", a_large_mesh_is_decided_by_views},
+    {"sync gets the mesh", sync_gets_the_mesh},
     {"a reload is of the same node", a_reload_is_of_the_same_node},
     {"keys are looked at", keys_are_looked_at},
     {"a certificate is ours and the CA's", a_certificate_is_ours_and_the_cas},
