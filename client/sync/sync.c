@@ -333,7 +333,8 @@ static void take_clock_set(struct sync *sync, const struct event *event, struct 
 
 static void take_saved(const struct event *event, struct actions *out)
 {
-    if (event->saved.error != NULL) {
+    bool is_ours = event->saved.what == SAVED_RATE || event->saved.what == SAVED_TIME;
+    if (is_ours && event->saved.error != NULL) {
         actions_report(out, REPORT_WARNING, "the %s was not saved: %s; tried again later",
                        event->saved.what == SAVED_RATE ? "clock's rate" : "time",
                        event->saved.error);

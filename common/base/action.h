@@ -3,6 +3,7 @@
 #ifndef COMMON_BASE_ACTION_H
 #define COMMON_BASE_ACTION_H
 #include "common/base/event.h"
+#include "common/base/hlc.h"
 #include "common/base/measurement.h"
 #include "common/base/sync_state.h"
 
@@ -80,7 +81,8 @@ struct action_save {
     enum saved what;
     double rate_ppm; /* SAVED_RATE: the clock's gain on the oscillator, and its sd */
     double rate_sd_ppm;
-    struct wall time; /* SAVED_TIME */
+    struct wall time;     /* SAVED_TIME */
+    struct hlc_bound hlc; /* SAVED_HLC */
 };
 
 enum report_level { REPORT_ERROR, REPORT_WARNING, REPORT_NOTICE, REPORT_INFO, REPORT_DEBUG };

@@ -43,7 +43,8 @@ struct refused {
     const char *error; /* "Network is unreachable"; lives as long as the event */
 };
 
-enum saved { SAVED_RATE, SAVED_TIME, SAVED_KINDS };
+/* SAVED_HLC: the bound of the logical clock's stamps. SAVED_MEMBERS: what mesh_memories() gives. */
+enum saved { SAVED_RATE, SAVED_TIME, SAVED_HLC, SAVED_MEMBERS, SAVED_KINDS };
 
 /* What an operator asks for; who may is the host's to check. */
 enum command_kind {

@@ -183,7 +183,10 @@ void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct 
 void mesh_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct reading now,
               struct actions *out);
 struct mono mesh_deadline(const struct mesh *mesh);
+/* An ACTION_SAVE of SAVED_HLC was performed. */
 void mesh_saved(struct mesh *mesh, bool is_durable, struct mono now);
+/* What is to be kept of members over a restart (SAVED_MEMBERS). Returns their number. */
+size_t mesh_memories(const struct mesh *mesh, struct mesh_memory memories[MESH_MEMBERS_MAX]);
 /* Goodbye to all members; the last call before the end. */
 void mesh_leave(struct mesh *mesh, struct reading now, struct actions *out);
 
