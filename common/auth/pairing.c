@@ -35,6 +35,13 @@ bool pairing_start(struct pairing *pairing, const struct handshake_self *self, s
     return true;
 }
 
+bool pairing_start_afresh(struct pairing *pairing, const struct handshake_self *self)
+{
+    pairing_abandon(pairing);
+    pairing->is_waiting = handshake_start(&pairing->handshake, self, &pairing->peer);
+    return pairing->is_waiting;
+}
+
 const struct hello *pairing_hello(const struct pairing *pairing)
 {
     return pairing->is_waiting ? &pairing->handshake.hello : NULL;
@@ -150,6 +157,25 @@ bool pairing_is_due(const struct pairing *pairing, struct mono now)
         return false;
     }
     return pairing->current == NULL || session_is_due(pairing->current, now);
+}
+
+size_t pairing_receive_keys(const struct pairing *pairing, struct session_key keys[2])
+{
+    size_t count = 0;
+    if (pairing->current != NULL) {
+        keys[count++] = session_receive_key(pairing->current);
+    }
+    if (pairing->pending != NULL) {
+        keys[count++] = session_receive_key(pairing->pending);
+    }
+    return count;
+}
+
+bool pairing_has_session(const struct pairing *pairing, struct mono now)
+{
+    bool may_begin = pairing->is_initiator && is_alive(pairing->pending, now) &&
+                     session_sent(pairing->pending) < PAIRING_TRIES;
+    return may_begin || is_alive(pairing->current, now);
 }
 
 bool pairing_seal(struct pairing *pairing, struct mono now, uint8_t *packet, size_t size,

@@ -40,6 +40,8 @@ void pairing_clear(struct pairing *pairing);
  * with a live session it is signed (a renewal, to be sent under it), else it asks for a cookie. */
 bool pairing_start(struct pairing *pairing, const struct handshake_self *self,
                    struct mono now) MUST_CHECK;
+/* The same, but it asks for a cookie though there is a session: the other may have lost it. */
+bool pairing_start_afresh(struct pairing *pairing, const struct handshake_self *self) MUST_CHECK;
 /* The HELLO to send or to send again, or NULL if no handshake is under way. */
 const struct hello *pairing_hello(const struct pairing *pairing);
 /* Signs our HELLO with the cookie that came back; that it answers our packet is the caller's to
@@ -60,6 +62,11 @@ enum handshake_verdict pairing_finish(struct pairing *pairing, const struct hand
 
 /* Is it time to begin a handshake: no session, or one that is due? */
 bool pairing_is_due(const struct pairing *pairing, struct mono now);
+/* The sessions under which the other may send: their ids and keys, at most two. Returns their
+ * number. */
+size_t pairing_receive_keys(const struct pairing *pairing, struct session_key keys[2]);
+/* Is there a session under which a packet may be sent? */
+bool pairing_has_session(const struct pairing *pairing, struct mono now);
 /* As session_seal() and session_open(), under the session that is right. The first packet that
  * verifies under the pending session makes it the current one. */
 bool pairing_seal(struct pairing *pairing, struct mono now, uint8_t *packet, size_t size,

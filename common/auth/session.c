@@ -18,6 +18,7 @@ struct session {
     uint32_t highest;
     uint32_t sent;
     uint16_t id;
+    uint8_t receive_key[SECRET_SIZE];
 };
 
 const char *session_verdict_name(enum session_verdict verdict)
@@ -62,6 +63,7 @@ struct session *session_create(const struct session_keys *keys, struct mono now)
     session->receive = context_create(keys->receive);
     session->began = now;
     session->id = keys->id;
+    memcpy(session->receive_key, keys->receive, SECRET_SIZE);
     if (session->send == NULL || session->receive == NULL) {
         session_destroy(session);
         return NULL;
@@ -74,6 +76,7 @@ void session_destroy(struct session *session)
     if (session != NULL) {
         EVP_MAC_CTX_free(session->send); /* which wipes the key */
         EVP_MAC_CTX_free(session->receive);
+        secret_wipe(session->receive_key, SECRET_SIZE);
         free(session);
     }
 }
@@ -81,6 +84,13 @@ void session_destroy(struct session *session)
 uint16_t session_id(const struct session *session)
 {
     return session->id;
+}
+
+struct session_key session_receive_key(const struct session *session)
+{
+    struct session_key key = {.id = session->id};
+    memcpy(key.octets, session->receive_key, SECRET_SIZE);
+    return key;
 }
 
 uint32_t session_sent(const struct session *session)

@@ -35,6 +35,12 @@ struct session_keys { /* wiped with secret_wipe() by whoever holds one */
     uint16_t id; /* the same on both sides */
 };
 
+/* What verifies the other side's packets, for whoever sorts them elsewhere; wiped likewise. */
+struct session_key {
+    uint8_t octets[SECRET_SIZE];
+    uint16_t id;
+};
+
 struct session;
 
 const char *session_verdict_name(enum session_verdict verdict);
@@ -45,6 +51,7 @@ struct session *session_create(const struct session_keys *keys, struct mono now)
 void session_destroy(struct session *session);
 
 uint16_t session_id(const struct session *session);
+struct session_key session_receive_key(const struct session *session);
 /* Packets sealed so far. */
 uint32_t session_sent(const struct session *session);
 /* Has it lived for three quarters, in time or packets, so that its successor should be agreed on?

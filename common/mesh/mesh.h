@@ -137,6 +137,8 @@ struct mesh_opened {
     uint8_t header[PACKET_SIZE]; /* with MESH_TIME */
     struct member_claim claim;   /* the same */
     size_t size;                 /* octets of the whole datagram: an answer has no more */
+    struct address source;       /* where it came from */
+    bool is_ready; /* with MESH_HANDLED: there is a session now, and it may be asked at once */
 };
 
 struct mesh;
@@ -187,8 +189,21 @@ struct mono mesh_deadline(const struct mesh *mesh);
 void mesh_saved(struct mesh *mesh, bool is_durable, struct mono now);
 /* What is to be kept of members over a restart (SAVED_MEMBERS). Returns their number. */
 size_t mesh_memories(const struct mesh *mesh, struct mesh_memory memories[MESH_MEMBERS_MAX]);
-/* Goodbye to all members; the last call before the end. */
-void mesh_leave(struct mesh *mesh, struct reading now, struct actions *out);
+/* Goodbye to that member: fills send's payload. False if we have no session. */
+bool mesh_leave(struct mesh *mesh, uint64_t id, struct reading now,
+                struct action_send *send) MUST_CHECK;
+
+/* Events on associations of the engine's own, whose numbers have their highest bit set: names and
+ * addresses to begin with. */
+#define MESH_ASSOCIATION UINT32_C(0x80000000)
+void mesh_resolved(struct mesh *mesh, const struct resolved *resolved, struct mono now);
+void mesh_refused(struct mesh *mesh, uint32_t association, struct mono now);
+/* An answer of somebody who was asked who it is. */
+enum mesh_verdict mesh_heard(struct mesh *mesh, const struct datagram *datagram, struct mono now,
+                             struct actions *out);
+/* Addresses where members may be, by SRV or mDNS. */
+void mesh_discovered(struct mesh *mesh, const struct address *addresses, size_t count,
+                     struct mono now);
 
 /* Grows with each change of the seats. */
 uint32_t mesh_view_version(const struct mesh *mesh);

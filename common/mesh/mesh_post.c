@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages: what members tell each other beside the time. Each is signed by its author, who sends
+ * it himself; they travel in requests only, whose transmit time is taken after they are signed. */
+#include "common/mesh/mesh_inner.h"
+#include <string.h>
+
+#define LETTER_LIFE_NS (256 * NS_PER_S)
+#define PARCEL_LIFE_NS (256 * NS_PER_S)
+/* A member's messages cost a signature each. */
+#define POST_PER_S 1.0
+#define POST_BURST 32
+
+static struct mesh_letter *find_place(struct mesh *mesh, struct mono now)
+{
+    struct mesh_letter *oldest = &mesh->letters[0];
+    for (size_t i = 0; i < MESH_LETTERS_MAX; i++) {
+        struct mesh_letter *letter = &mesh->letters[i];
+        if (letter->kind == 0 || now.ns - letter->posted.ns > LETTER_LIFE_NS) {
+            return letter;
+        }
+        oldest = letter->posted.ns < oldest->posted.ns ? letter : oldest;
+    }
+    return oldest;
+}
+
+void mesh_post(struct mesh *mesh, uint64_t to, enum report_message_kind kind, struct bytes body,
+               struct mono now)
+{
+    assert(body.size <= MESH_LETTER_MAX);
+    struct mesh_letter *letter = find_place(mesh, now);
+    memset(letter, 0, offsetof(struct mesh_letter, body));
+    letter->to = to;
+    letter->posted = now;
+    letter->hlc = mesh_stamp_bits(mesh, now);
+    letter->sequence = ++mesh->post_sequence;
+    letter->kind = (uint8_t)kind;
+    letter->size = (uint16_t)body.size;
+    size_t fragments = (body.size + MESH_FRAGMENT_SIZE - 1) / MESH_FRAGMENT_SIZE;
+    letter->fragments = fragments > 0 ? (uint8_t)fragments : 1;
+    if (body.size > 0) {
+        memcpy(letter->body, body.data, body.size);
+    }
+}
+
+/* A whole MESSAGE field; 0 if it could not be signed. */
+static size_t write_fragment(const struct mesh *mesh, const struct mesh_letter *letter,
+                             uint8_t fragment, uint8_t *out, size_t room)
+{
+    uint8_t signature[IDENTITY_SIGNATURE_SIZE] = {0};
+    size_t offset = (size_t)fragment * MESH_FRAGMENT_SIZE;
+    size_t left = letter->size - offset;
+    struct report_message message = {
+        .kind = letter->kind,
+        .fragment = fragment,
+        .fragments = letter->fragments,
+        .author = mesh->id,
+        .sequence = letter->sequence,
+        .hlc = letter->hlc,
+        .key_epoch = mesh->options.key_epoch,
+        .body = bytes_make(letter->body + offset,
+                           left < MESH_FRAGMENT_SIZE ? left : MESH_FRAGMENT_SIZE),
+        .signature = bytes_make(signature, sizeof(signature))};
+    size_t size = report_message_write(out, room, &message);
+    if (size == 0 ||
+        !identity_scheme_sign(mesh->options.scheme, mesh->options.identity, IDENTITY_MESSAGE,
+                              bytes_make(out, size - sizeof(signature)), signature)) {
+        return 0;
+    }
+    memcpy(out + size - sizeof(signature), signature, sizeof(signature));
+    return size;
+}
+
+static bool is_for(const struct mesh_letter *letter, uint64_t id, size_t contact, struct mono now)
+{
+    return letter->kind != 0 && (letter->to == 0 || letter->to == id) &&
+           letter->told[contact] < letter->fragments &&
+           now.ns - letter->posted.ns <= LETTER_LIFE_NS;
+}
+
+void mesh_post_add(struct mesh *mesh, struct mesh_contact *contact, struct mesh_draft *draft,
+                   struct mono now)
+{
+    const struct mesh_member *member = &mesh->members[contact->member];
+    size_t index = (size_t)member->contact - 1;
+    uint8_t field[REPORT_MESSAGE_SIZE + MESH_FRAGMENT_SIZE + IDENTITY_SIGNATURE_SIZE];
+    struct mesh_letter *next = NULL;
+    for (size_t i = 0; i < MESH_LETTERS_MAX; i++) {
+        struct mesh_letter *letter = &mesh->letters[i];
+        if (is_for(letter, member->id, index, now) &&
+            (next == NULL || letter->sequence < next->sequence)) {
+            next = letter;
+        }
+    }
+    if (next == NULL || mesh_wire_left(mesh, draft) < sizeof(field)) {
+        return;
+    }
+    size_t size = write_fragment(mesh, next, next->told[index], field, sizeof(field));
+    if (size > 0 && mesh_wire_add(mesh, draft, field, size)) {
+        next->told[index]++;
+    }
+}
+
+void mesh_post_add_certificate(const struct mesh *mesh, struct mesh_draft *draft)
+{
+    if (mesh->certificate_size > 0) {
+        (void)mesh_wire_add(mesh, draft, mesh->certificate_field, mesh->certificate_size);
+    }
+}
+
+/* Made once: it says the same for ever. */
+bool mesh_post_make_certificate(struct mesh *mesh)
+{
+    struct mesh_letter letter = {.kind = REPORT_MEMBER, .fragments = 1};
+    struct bytes body = mesh->options.certificate;
+    mesh->certificate_size = 0;
+    if (body.size == 0 || body.size > MESH_FRAGMENT_SIZE) {
+        return body.size == 0;
+    }
+    letter.size = (uint16_t)body.size;
+    memcpy(letter.body, body.data, body.size);
+    mesh->certificate_size =
+        write_fragment(mesh, &letter, 0, mesh->certificate_field, sizeof(mesh->certificate_field));
+    return mesh->certificate_size > 0;
+}
+
+enum mesh_verdict mesh_post_take_certificate(struct mesh *mesh, struct bytes field, uint64_t id,
+                                             struct mono now)
+{
+    struct report_message message;
+    if (report_message_read(field, &message) != REPORT_OK || message.kind != REPORT_MEMBER ||
+        message.fragments != 1) {
+        return MESH_FORM;
+    }
+    return mesh_admit_certified(mesh, message.body, id, now);
+}
+
+/* A message is whole. */
+static enum mesh_post_verdict take_whole(struct mesh *mesh, struct mesh_contact *contact,
+                                         uint8_t kind, struct bytes body, struct mono now,
+                                         struct actions *out)
+{
+    switch (kind) {
+    case REPORT_MEMBER: {
+        enum mesh_verdict verdict = mesh_admit_certified(mesh, body, 0, now);
+        return verdict == MESH_HANDLED ? MESH_POST_TAKEN : MESH_POST_REFUSED;
+    }
+    case REPORT_EVIDENCE:
+        return mesh_judge_evidence(mesh, contact, body, now, out);
+    case REPORT_ACCUSATION:
+        return mesh_judge_accusation(mesh, contact, body, now, out);
+    case REPORT_LEAVE:
+        return mesh_take_leave(mesh, contact, now, out);
+    case REPORT_ELECT:
+    case REPORT_DIFFERENCE:
+        return mesh_berkeley_take(mesh, contact, kind, body, now, out);
+    default:
+        return MESH_POST_KIND;
+    }
+}
+
+/* The pieces of that message: those that are there, or a free place, or the oldest's. One author
+ * has one at a time. */
+static struct mesh_parcel *find_parcel(struct mesh *mesh, const struct report_message *message,
+                                       struct mono now)
+{
+    struct mesh_parcel *place = &mesh->parcels[0];
+    for (size_t i = 0; i < MESH_PARCELS_MAX; i++) {
+        struct mesh_parcel *parcel = &mesh->parcels[i];
+        if (parcel->author == message->author) {
+            place = parcel;
+            break;
+        }
+        bool is_free = parcel->author == 0 || now.ns - parcel->begun.ns > PARCEL_LIFE_NS;
+        bool is_older = place->author != 0 && parcel->begun.ns < place->begun.ns;
+        place = is_free || is_older ? parcel : place;
+    }
+    if (place->author != message->author || place->sequence != message->sequence ||
+        place->kind != message->kind || place->fragments != message->fragments) {
+        memset(place, 0, offsetof(struct mesh_parcel, octets));
+        place->author = message->author;
+        place->begun = now;
+        place->sequence = message->sequence;
+        place->kind = message->kind;
+        place->fragments = message->fragments;
+    }
+    return place;
+}
+
+/* True when it is whole; *body is then all of it. */
+static bool add_part(struct mesh *mesh, const struct report_message *message, struct mono now,
+                     struct mesh_parcel **parcel, struct bytes *body)
+{
+    *parcel = find_parcel(mesh, message, now);
+    bool is_last = message->fragment + 1 == message->fragments;
+    if (!is_last && message->body.size != MESH_FRAGMENT_SIZE) {
+        return false;
+    }
+    if (message->body.size > 0) {
+        memcpy((*parcel)->octets + (size_t)message->fragment * MESH_FRAGMENT_SIZE,
+               message->body.data, message->body.size);
+    }
+    (*parcel)->size[message->fragment] = (uint16_t)message->body.size;
+    (*parcel)->got |= (uint16_t)(1U << message->fragment);
+    if ((*parcel)->got != (1U << message->fragments) - 1U) {
+        return false;
+    }
+    size_t whole = (size_t)(message->fragments - 1) * MESH_FRAGMENT_SIZE +
+                   (*parcel)->size[message->fragments - 1];
+    *body = bytes_make((*parcel)->octets, whole);
+    return true;
+}
+
+static enum mesh_post_verdict judge_form(const struct mesh *mesh,
+                                         const struct mesh_contact *contact, struct bytes field,
+                                         struct report_message *message)
+{
+    const struct mesh_member *member = &mesh->members[contact->member];
+    if (report_message_read(field, message) != REPORT_OK ||
+        message->body.size > MESH_FRAGMENT_SIZE || message->fragments > MESH_FRAGMENTS_MAX) {
+        return MESH_POST_FORM;
+    }
+    if (message->kind == REPORT_REF) {
+        return MESH_POST_KIND;
+    }
+    if (message->author != member->id) {
+        return MESH_POST_FORGED;
+    }
+    return message->sequence <= contact->post_seen ? MESH_POST_AGAIN : MESH_POST_TAKEN;
+}
+
+static enum mesh_post_verdict take(struct mesh *mesh, struct mesh_contact *contact,
+                                   struct bytes field, struct mono now, struct actions *out)
+{
+    struct report_message message;
+    struct mesh_parcel *parcel;
+    struct bytes body;
+    enum mesh_post_verdict verdict = judge_form(mesh, contact, field, &message);
+    if (verdict != MESH_POST_TAKEN) {
+        return verdict;
+    }
+    if (!mesh_bucket_take(&contact->post, POST_PER_S, POST_BURST, now)) {
+        return MESH_POST_REFUSED;
+    }
+    struct bytes covered = bytes_slice(field, 0, field.size - message.signature.size);
+    if (!identity_scheme_verify(mesh->options.scheme, &mesh->members[contact->member].key,
+                                IDENTITY_MESSAGE, covered, message.signature.data)) {
+        return MESH_POST_FORGED;
+    }
+    if (!add_part(mesh, &message, now, &parcel, &body)) {
+        return MESH_POST_PART;
+    }
+    contact->post_seen = message.sequence;
+    verdict = take_whole(mesh, contact, message.kind, body, now, out);
+    parcel->author = 0;
+    return verdict;
+}
+
+void mesh_post_take(struct mesh *mesh, struct mesh_contact *contact, struct bytes field,
+                    struct mono now, struct actions *out)
+{
+    mesh->post_counts[take(mesh, contact, field, now, out)]++;
+}

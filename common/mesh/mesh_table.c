@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is a member, and with whom we talk. */
+#include "common/mesh/mesh_inner.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t mesh_find(const struct mesh *mesh, uint64_t id)
+{
+    for (size_t i = 0; i < mesh->count; i++) {
+        if (mesh->members[i].id == id) {
+            return i;
+        }
+    }
+    return MESH_NOBODY;
+}
+
+size_t mesh_find_tag(const struct mesh *mesh, uint32_t tag)
+{
+    for (size_t i = 0; i < mesh->count; i++) {
+        if (identity_tag(mesh->members[i].id) == tag) {
+            return i;
+        }
+    }
+    return MESH_NOBODY;
+}
+
+bool mesh_is_member(const struct mesh *mesh, size_t member)
+{
+    return member != MESH_NOBODY && !mesh->members[member].is_revoked;
+}
+
+struct mesh_contact *mesh_contact_of(const struct mesh *mesh, size_t member)
+{
+    uint8_t contact = member != MESH_NOBODY ? mesh->members[member].contact : 0;
+    return contact > 0 ? mesh->contacts[contact - 1] : NULL;
+}
+
+void mesh_contact_drop(struct mesh *mesh, size_t index)
+{
+    struct mesh_contact *contact = mesh->contacts[index];
+    if (contact != NULL) {
+        mesh->members[contact->member].contact = 0;
+        pairing_clear(&contact->pairing);
+        free(contact);
+        mesh->contacts[index] = NULL;
+        mesh->gate_version++;
+    }
+}
+
+/* A free place, or that of whoever is not asked and was silent longest. */
+static size_t find_place(const struct mesh *mesh)
+{
+    size_t oldest = MESH_NOBODY;
+    for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
+        const struct mesh_contact *contact = mesh->contacts[i];
+        if (contact == NULL) {
+            return i;
+        }
+        if (!mesh->members[contact->member].is_seated &&
+            (oldest == MESH_NOBODY || contact->heard.ns < mesh->contacts[oldest]->heard.ns)) {
+            oldest = i;
+        }
+    }
+    return oldest;
+}
+
+struct mesh_contact *mesh_contact_make(struct mesh *mesh, size_t member, struct mono now)
+{
+    struct mesh_contact *contact = mesh_contact_of(mesh, member);
+    if (contact != NULL) {
+        return contact;
+    }
+    size_t place = find_place(mesh);
+    contact = place != MESH_NOBODY ? calloc(1, sizeof(*contact)) : NULL;
+    if (contact == NULL ||
+        !pairing_init(&contact->pairing, &mesh->members[member].key, mesh->members[member].epoch)) {
+        free(contact);
+        return NULL;
+    }
+    mesh_contact_drop(mesh, place);
+    contact->member = member;
+    contact->handshake_at = now;
+    contact->heard = now;
+    contact->requests.at = now;
+    contact->handshakes.at = now;
+    contact->post.at = now;
+    contact->requests.tokens = -1;
+    contact->handshakes.tokens = -1;
+    contact->post.tokens = -1;
+    verdict_init(&contact->verdict, now);
+    mesh->contacts[place] = contact;
+    mesh->members[member].contact = (uint8_t)(place + 1);
+    return contact;
+}
+
+bool mesh_bucket_take(struct mesh_bucket *bucket, double per_s, double most, struct mono now)
+{
+    double gained = (double)(now.ns - bucket->at.ns) / (double)NS_PER_S * per_s;
+    double tokens = bucket->tokens < 0 ? most : bucket->tokens + gained;
+    bucket->tokens = tokens < most ? tokens : most;
+    bucket->at = now;
+    if (bucket->tokens < 1) {
+        return false;
+    }
+    bucket->tokens -= 1;
+    return true;
+}
+
+/* FNV-1a: a word to a number that stands for it in comparisons. */
+static uint32_t domain_of(const char *word)
+{
+    uint32_t hash = 2166136261U;
+    for (const char *letter = word; *letter != '\0'; letter++) {
+        hash = (hash ^ (uint8_t)*letter) * 16777619U;
+    }
+    return word[0] == '\0' ? 0 : hash;
+}
+
+struct mesh_member *mesh_admit(struct mesh *mesh, const struct public_key *key, uint64_t id)
+{
+    if (mesh->count == MESH_MEMBERS_MAX || identity_tag(id) == identity_tag(mesh->id) ||
+        mesh_find_tag(mesh, identity_tag(id)) != MESH_NOBODY) {
+        return NULL;
+    }
+    struct mesh_member *member = &mesh->members[mesh->count++];
+    *member = (struct mesh_member){.id = id, .key = *key, .option = MESH_NOBODY};
+    return member;
+}
+
+static bool is_revoked(const struct mesh_options *options, uint64_t id)
+{
+    for (size_t i = 0; i < options->revoked_count; i++) {
+        if (options->revoked[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void remember(const struct mesh_options *options, struct mesh_member *member)
+{
+    for (size_t i = 0; i < options->memory_count; i++) {
+        if (options->memories[i].id == member->id) {
+            member->incarnation = options->memories[i].incarnation;
+            member->epoch = options->memories[i].epoch > member->epoch ? options->memories[i].epoch
+                                                                       : member->epoch;
+        }
+    }
+}
+
+bool mesh_table_build(struct mesh *mesh, const struct mesh_options *options,
+                      char error[MESH_ERROR_MAX])
+{
+    for (size_t i = 0; i < options->member_count; i++) {
+        const struct mesh_member_options *given = &options->members[i];
+        uint64_t id;
+        if (!public_key_id(&given->key, &id)) {
+            snprintf(error, MESH_ERROR_MAX, "the crypto library gives no SHA-256");
+            return false;
+        }
+        if (id == mesh->id) {
+            continue; /* a file may be the same for all members */
+        }
+        struct mesh_member *member = mesh_admit(mesh, &given->key, id);
+        if (member == NULL) {
+            char text[IDENTITY_ID_TEXT_MAX];
+            snprintf(error, MESH_ERROR_MAX,
+                     "[member %.40s]: its id %s begins as another member's does, or there are more "
+                     "than %d: make it another key, with 'chime keygen --node'",
+                     given->name, identity_id_format(id, text), MESH_MEMBERS_MAX);
+            return false;
+        }
+        member->option = i;
+        member->epoch = given->epoch;
+        member->domain = domain_of(given->domain);
+        member->is_revoked = is_revoked(options, id);
+        if (!address_parse(given->host, given->port, &member->address)) {
+            member->address.family = ADDRESS_NONE;
+        }
+        remember(options, member);
+    }
+    return true;
+}
+
+void mesh_table_seat(struct mesh *mesh, struct mono now)
+{
+    (void)now;
+    size_t seated = 0;
+    bool is_changed = false;
+    for (size_t i = 0; i < mesh->count; i++) {
+        struct mesh_member *member = &mesh->members[i];
+        bool has_place = member->option != MESH_NOBODY
+                             ? mesh->options.members[member->option].host[0] != '\0'
+                             : member->address.family != ADDRESS_NONE;
+        bool is_seated = has_place && !member->is_revoked && !member->has_left &&
+                         !mesh->options.is_lost && seated < mesh->options.view_size;
+        seated += is_seated;
+        is_changed |= is_seated != member->is_seated;
+        member->is_seated = is_seated;
+    }
+    mesh->view_version += is_changed;
+}
+
+size_t mesh_seats(const struct mesh *mesh, struct mesh_seat seats[MESH_VIEW_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < mesh->count && count < MESH_VIEW_MAX; i++) {
+        const struct mesh_member *member = &mesh->members[i];
+        if (!member->is_seated) {
+            continue;
+        }
+        struct mesh_seat *seat = &seats[count++];
+        *seat = (struct mesh_seat){.id = member->id};
+        if (member->option != MESH_NOBODY) {
+            const struct mesh_member_options *given = &mesh->options.members[member->option];
+            snprintf(seat->name, sizeof(seat->name), "%s", given->name);
+            snprintf(seat->host, sizeof(seat->host), "%s", given->host);
+            seat->port = given->port;
+        } else {
+            struct address host = member->address;
+            char text[ADDRESS_TEXT_MAX];
+            identity_id_format(member->id, seat->name);
+            seat->port = host.port;
+            host.port = 0;
+            snprintf(seat->host, sizeof(seat->host), "%s", address_format(&host, text));
+        }
+    }
+    return count;
+}
+
+static bool take_address(struct mesh_member *member, const struct certificate *certificate)
+{
+    struct address address;
+    if (certificate->node.port == 0) {
+        return false;
+    }
+    if (address_parse(certificate->node.host, certificate->node.port, &address)) {
+        member->address = address;
+    }
+    return true;
+}
+
+enum mesh_verdict mesh_admit_certified(struct mesh *mesh, struct bytes octets, uint64_t id,
+                                       struct mono now)
+{
+    struct certificate certificate;
+    if (mesh->options.ca == NULL ||
+        certificate_read(octets, mesh->options.ca, mesh->options.scheme, &certificate) !=
+            CERTIFICATE_OK ||
+        (id != 0 && certificate.node.id != id) || is_revoked(&mesh->options, certificate.node.id)) {
+        return MESH_REVOKED;
+    }
+    bool trusts_clock = mesh->own.is_bounded && mesh->own.timescale == TIMESCALE_UTC;
+    if (certificate.node.id == mesh->id ||
+        (trusts_clock && certificate_has_expired(&certificate, mesh->own.clock))) {
+        return MESH_REVOKED;
+    }
+    size_t known = mesh_find(mesh, certificate.node.id);
+    struct mesh_member *member = known != MESH_NOBODY
+                                     ? &mesh->members[known]
+                                     : mesh_admit(mesh, &certificate.node.key, certificate.node.id);
+    if (member == NULL) {
+        return MESH_NO_ROOM;
+    }
+    if (member->certified == NULL) {
+        member->certified = calloc(1, sizeof(*member->certified));
+    }
+    if (member->certified == NULL) {
+        return MESH_NO_ROOM;
+    }
+    bool is_newer = member->certified->size == 0 ||
+                    certificate.epoch > member->certified->certificate.epoch ||
+                    certificate.expiry_s > member->certified->certificate.expiry_s;
+    if (is_newer) {
+        member->certified->certificate = certificate;
+        member->certified->size = octets.size;
+        memcpy(member->certified->octets, octets.data, octets.size);
+        member->epoch = certificate.epoch > member->epoch ? certificate.epoch : member->epoch;
+        if (member->option == MESH_NOBODY) {
+            member->domain = domain_of(certificate.node.domain);
+            (void)take_address(member, &certificate);
+        }
+        mesh_table_seat(mesh, now);
+    }
+    return MESH_HANDLED;
+}
+
+enum mesh_post_verdict mesh_take_leave(struct mesh *mesh, struct mesh_contact *contact,
+                                       struct mono now, struct actions *out)
+{
+    struct mesh_member *member = &mesh->members[contact->member];
+    char text[IDENTITY_ID_TEXT_MAX];
+    member->has_left = true;
+    actions_report(out, REPORT_NOTICE, "mesh: %s says goodbye",
+                   member->option != MESH_NOBODY ? mesh->options.members[member->option].name
+                                                 : identity_id_format(member->id, text));
+    mesh_table_seat(mesh, now);
+    return MESH_POST_TAKEN;
+}
