@@ -167,8 +167,8 @@ bool driver_configure(struct driver *driver, const struct sync_options *options,
                       char error[SYNC_ERROR_MAX])
 {
     begin(driver);
-    bool is_done = node_configure(driver->options.node, options, clock_read(driver->options.clock),
-                                  &driver->actions, error);
+    bool is_done = node_configure(driver->options.node, &(struct node_options){.sync = options},
+                                  clock_read(driver->options.clock), &driver->actions, error);
     perform(driver);
     return is_done;
 }
@@ -177,8 +177,8 @@ bool driver_restart(struct driver *driver, const struct sync_options *options,
                     struct random *random, char error[SYNC_ERROR_MAX])
 {
     begin(driver);
-    bool is_done = node_restart(driver->options.node, options, random,
-                                clock_read(driver->options.clock), error);
+    bool is_done = node_restart(driver->options.node, &(struct node_options){.sync = options},
+                                random, clock_read(driver->options.clock), error);
     if (is_done) {
         /* The new engine counts its associations from the start. */
         upstream_reset(driver->upstream);

@@ -206,8 +206,8 @@ static bool make_node(struct timekeeper *timekeeper)
     char error[SYNC_ERROR_MAX];
     timekeeper->precision = clock_precision();
     struct sync_options options = sync_options(timekeeper, timekeeper->setup, sources);
-    timekeeper->node =
-        node_create(&options, timekeeper->random, clock_read(timekeeper->clock), error);
+    timekeeper->node = node_create(&(struct node_options){.sync = &options}, timekeeper->random,
+                                   clock_read(timekeeper->clock), error);
     if (timekeeper->node == NULL) {
         log_message(LOG_LEVEL_ERROR, "%s", error);
     }

@@ -89,7 +89,7 @@ function layer_of(path)
         return path
     }
     if (path in daemon_file) return "daemon"
-    if (path ~ /^server\/node\.[ch]$/) return "node"
+    if (path ~ /^server\/node(_[a-z]+)?\.[ch]$/) return "node"
     if (path ~ /^server\//) return "server"
     if (path ~ /^tests\/sim\/(main|campaign)\.[ch]$/) return "sim-main"
     if (path ~ /^tests\/sim\//) return "sim"

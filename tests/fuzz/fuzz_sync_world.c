@@ -105,7 +105,8 @@ void world_begin(struct world *world, uint64_t choice)
     world->anchor.mono = world->now;
     world->anchor.wall.ns = world->utc_ns + wrong_s[choice >> 13 & 7] * NS_PER_S;
     make_options(world, choice);
-    world->node = node_create(&world->options, &world->random, world_reading(world), error);
+    world->node = node_create(&(struct node_options){.sync = &world->options}, &world->random,
+                              world_reading(world), error);
     FUZZ_REQUIRE(world->node != NULL);
     for (size_t i = 0; i < world->options.source_count; i++) {
         struct address *remote = &world->remotes[world->remote_count];
@@ -263,7 +264,8 @@ void world_reload(struct world *world, unsigned choice)
     }
     world->actions.count = 0;
     /* It may be refused: the one before is not finished yet. */
-    if (!node_configure(world->node, &options, world_reading(world), &world->actions, error)) {
+    if (!node_configure(world->node, &(struct node_options){.sync = &options}, world_reading(world),
+                        &world->actions, error)) {
         FUZZ_REQUIRE(error[0] != '\0');
     }
     perform_all(world);

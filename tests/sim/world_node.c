@@ -95,7 +95,7 @@ static bool start_node(struct world_node *node, const struct sync_options *sync_
     struct reading now = system_clock_read(&node->clock, oscillator_read(&node->oscillator, 0));
     random_init_seeded(&node->random, random_u64(random));
     char why[SYNC_ERROR_MAX];
-    node->node = node_create(sync_options, &node->random, now, why);
+    node->node = node_create(&(struct node_options){.sync = sync_options}, &node->random, now, why);
     if (node->node == NULL) {
         snprintf(error, WORLD_ERROR_MAX, "%.200s", why);
         return false;

@@ -40,7 +40,8 @@ static void open_world(void)
     random_init_seeded(&world.random, 1);
     world.clock = clock_create(&no_fault, 1);
     struct sync_options options = sync_options_default();
-    world.node = node_create(&options, &world.random, clock_read(world.clock), error);
+    world.node = node_create(&(struct node_options){.sync = &options}, &world.random,
+                             clock_read(world.clock), error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(world.node);
     world.journal = journal_create(&world.loop, world.clock, world.node);
     CU_ASSERT_PTR_NOT_NULL_FATAL(world.journal);

@@ -27,7 +27,8 @@ static struct node *start(const struct sync_options *options)
 {
     char error[SYNC_ERROR_MAX];
     random_init_seeded(&source_of_numbers, 1);
-    struct node *node = node_create(options, &source_of_numbers, reading(0), error);
+    struct node *node =
+        node_create(&(struct node_options){.sync = options}, &source_of_numbers, reading(0), error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(node);
     return node;
 }
@@ -150,7 +151,8 @@ static void test_configure(void)
     reload.shadow_offset_ns = 0;
     reload.precision = -20;
     struct reading now = reading(5 * NS_PER_S);
-    CU_ASSERT_TRUE_FATAL(node_configure(node, &reload, now, &out, error));
+    CU_ASSERT_TRUE_FATAL(
+        node_configure(node, &(struct node_options){.sync = &reload}, now, &out, error));
     CU_ASSERT_EQUAL(node_claim(node)->stratum, 1);
     CU_ASSERT_EQUAL(node_claim(node)->refid, REFID_LOCL);
     CU_ASSERT_EQUAL(node_claim(node)->precision, -20);
@@ -161,7 +163,8 @@ static void test_configure(void)
     CU_ASSERT_EQUAL(tick(node, now, &out), 1);
 
     reload.local_stratum = 0;
-    CU_ASSERT_TRUE_FATAL(node_configure(node, &reload, now, &out, error));
+    CU_ASSERT_TRUE_FATAL(
+        node_configure(node, &(struct node_options){.sync = &reload}, now, &out, error));
     CU_ASSERT_EQUAL(node_claim(node)->stratum, 16);
     CU_ASSERT_EQUAL(node_claim(node)->leap, LEAP_UNSYNCHRONISED);
     CU_ASSERT_EQUAL(node_claim(node)->reference.ns, 0);

@@ -81,7 +81,8 @@ static void bench_begin_with(struct bench *bench, size_t sources)
     }
     options.sources = list;
     options.source_count = sources;
-    bench->node = node_create(&options, &bench->random, clock_read(bench->clock), error);
+    bench->node = node_create(&(struct node_options){.sync = &options}, &bench->random,
+                              clock_read(bench->clock), error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(bench->node);
     bench->operator= create(bench, error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(bench->operator);
