@@ -307,14 +307,23 @@ static enum report_verdict take_fields(struct bytes datagram, const struct exten
     return REPORT_OK;
 }
 
+/* What may travel without a session: a handshake, and beside it the certificate of who sends it,
+ * which others vouch for. */
+static bool may_be_alone(const struct report_packet *packet)
+{
+    bool has_other_message =
+        packet->message.size > 0 &&
+        (packet->message.size < REPORT_MESSAGE_SIZE || bytes_u8(packet->message, 9) != REPORT_MEMBER);
+    return packet->handshake.size > 0 && packet->report.size == 0 && !has_other_message;
+}
+
 /* What needs what. */
 static enum report_verdict check_company(const struct report_packet *packet)
 {
     if ((packet->report.size > 0) != (packet->signature.size > 0)) {
         return REPORT_UNSIGNED;
     }
-    bool needs_session = packet->report.size > 0 || packet->message.size > 0;
-    if (packet->session.size == 0 && (needs_session || packet->handshake.size == 0)) {
+    if (packet->session.size == 0 && !may_be_alone(packet)) {
         return REPORT_NO_SESSION;
     }
     if (packet->report.size == 0) {

@@ -227,8 +227,10 @@ def sort_fields(datagram, limit):
         found[NAMES[rank]] = at, field
     if ("report" in found) != ("signature" in found):
         raise Drop("report without its signature")
-    if "session" not in found and ("report" in found or "message" in found or "handshake" not in found):
-        raise Drop("no session")
+    if "session" not in found:
+        message = found["message"][1] if "message" in found else None
+        if "report" in found or "handshake" not in found or (message and (len(message) < 36 or message[9] != 1)):
+            raise Drop("no session")
     if "report" in found:
         report = found["report"][1]
         if len(report) < 96:
