@@ -298,3 +298,80 @@ void mesh_gate(const struct mesh *mesh, struct gate_table *table)
         }
     }
 }
+
+/* What is known of a member goes on with its place in the new table. */
+static void carry_over(struct mesh *mesh, struct mesh *fresh, size_t old)
+{
+    struct mesh_member *before = &mesh->members[old];
+    size_t index = mesh_find(fresh, before->id);
+    bool is_certified = before->certified != NULL && fresh->options.ca != NULL;
+    if (index == MESH_NOBODY && is_certified &&
+        mesh_admit(fresh, &before->key, before->id) != NULL) {
+        index = fresh->count - 1;
+        fresh->members[index].address = before->address;
+        fresh->members[index].domain = before->domain;
+        fresh->members[index].is_revoked = mesh_is_revoked(fresh, before->id);
+    }
+    if (index == MESH_NOBODY) {
+        return; /* its contact goes */
+    }
+    struct mesh_member *after = &fresh->members[index];
+    after->epoch = before->epoch > after->epoch ? before->epoch : after->epoch;
+    after->incarnation = before->incarnation;
+    after->has_left = before->has_left;
+    after->is_seated = before->is_seated;
+    after->certified = is_certified ? before->certified : NULL;
+    before->certified = is_certified ? NULL : before->certified;
+    if (before->contact > 0 && !after->is_revoked) {
+        after->contact = before->contact;
+        mesh->contacts[before->contact - 1]->member = index;
+        before->contact = 0;
+    }
+}
+
+/* Contacts of nobody who is left. */
+static void drop_orphaned(struct mesh *mesh)
+{
+    for (size_t i = 0; i < mesh->count; i++) {
+        if (mesh->members[i].contact > 0) {
+            mesh_contact_drop(mesh, (size_t)mesh->members[i].contact - 1);
+        }
+        free(mesh->members[i].certified);
+    }
+}
+
+bool mesh_configure(struct mesh *mesh, const struct mesh_options *options, struct reading now,
+                    char error[MESH_ERROR_MAX])
+{
+    struct mesh_options same = *options;
+    same.identity = mesh->options.identity;
+    same.scheme = mesh->options.scheme;
+    same.key_epoch = mesh->options.key_epoch;
+    same.incarnation = mesh->options.incarnation;
+    same.is_lost = mesh->options.is_lost;
+    same.hlc = NULL;
+    struct mesh *fresh = mesh_create(&same, mesh->random, now, error);
+    if (fresh == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < mesh->count; i++) {
+        carry_over(mesh, fresh, i);
+    }
+    drop_orphaned(mesh);
+    free_copies(&mesh->options);
+    mesh->options = fresh->options;
+    mesh->count = fresh->count;
+    memcpy(mesh->members, fresh->members, sizeof(mesh->members));
+    mesh->certificate_size = fresh->certificate_size;
+    memcpy(mesh->certificate_field, fresh->certificate_field, sizeof(mesh->certificate_field));
+    mesh->self.membership_epoch = same.membership_epoch;
+    mesh->hlc.max_offset_ns = same.max_offset_ns;
+    mesh->report.is_set = false;
+    memset(mesh->tries, 0, sizeof(mesh->tries));
+    secret_wipe(fresh, sizeof(*fresh));
+    free(fresh);
+    mesh->view_version++;
+    mesh->gate_version++;
+    mesh_table_seat(mesh, now.mono);
+    return true;
+}

@@ -174,6 +174,7 @@ struct mesh {
     struct mesh_own_report report;
     uint8_t previous[REPORT_PREVIOUS_SIZE]; /* of the newest report of somebody else */
     bool has_memories;                      /* epochs or incarnations changed: to be saved */
+    bool is_ahead_seen;                     /* a stamp was too far ahead of us to be merged */
     uint32_t post_sequence;
     struct mesh_letter letters[MESH_LETTERS_MAX];
     struct mesh_parcel parcels[MESH_PARCELS_MAX];
@@ -204,6 +205,7 @@ struct mesh_contact *mesh_contact_of(const struct mesh *mesh, size_t member);
 /* The same, made if need be, in place of the one that is silent longest; NULL: no memory. */
 struct mesh_contact *mesh_contact_make(struct mesh *mesh, size_t member, struct mono now);
 void mesh_contact_drop(struct mesh *mesh, size_t index);
+bool mesh_is_revoked(const struct mesh *mesh, uint64_t id);
 bool mesh_is_member(const struct mesh *mesh, size_t member); /* not revoked */
 /* Takes one, if there is one. */
 bool mesh_bucket_take(struct mesh_bucket *bucket, double per_s, double most, struct mono now);

@@ -76,22 +76,28 @@ static enum mesh_verdict open_session(struct mesh *mesh, struct mesh_contact *co
     return verdict_of(verdict);
 }
 
-/* The stamp of the sending event is merged; whether it breaks the rule, the sender's own word
- * tells: its latest, and the one figure that holds for the whole mesh. */
-static void merge_stamp(struct mesh *mesh, struct mesh_contact *contact,
-                        const struct mesh_packet *packet, const struct member_claim *claim,
-                        struct mono now)
+/* The stamp of the sending event. A message too far ahead is not merged, and counted. */
+static void merge_stamp(struct mesh *mesh, const struct mesh_packet *packet, struct mono now)
 {
     struct hlc_stamp message = {packet->session.hlc};
     struct hlc_now at = mesh_hlc_now(mesh, now);
     struct hlc_stamp stamp;
-    if (message.bits == 0) {
-        return;
+    if (message.bits != 0) {
+        enum hlc_verdict verdict = hlc_receive(&mesh->hlc, &at, message, &stamp);
+        mesh->is_ahead_seen |= verdict == HLC_AHEAD;
     }
-    (void)hlc_receive(&mesh->hlc, &at, message, &stamp);
-    struct wall sent = {timestamp_to_unix_ns(packet->header.transmit, at.reading.wall.ns) +
-                        claim->after_ns};
-    if (claim->is_bounded && hlc_is_ahead(message, sent, mesh->options.max_offset_ns)) {
+}
+
+/* Whether a stamp breaks the rule, the sender's own word tells: its signed latest, and the one
+ * figure that holds for the whole mesh. */
+static void judge_stamp(const struct mesh *mesh, struct mesh_contact *contact,
+                        const struct mesh_packet *packet, const struct member_claim *claim)
+{
+    struct hlc_stamp message = {packet->session.hlc};
+    int64_t sent_ns = timestamp_to_unix_ns(packet->header.transmit, mesh->own.clock.ns);
+    struct wall latest = {sent_ns + claim->after_ns};
+    if (message.bits != 0 && claim->is_bounded &&
+        hlc_is_ahead(message, latest, mesh->options.max_offset_ns)) {
         contact->ahead++;
         contact->is_ahead = true;
     }
@@ -100,26 +106,37 @@ static void merge_stamp(struct mesh *mesh, struct mesh_contact *contact,
 /* What verified under the session: report, message, stamp. */
 static enum mesh_verdict take_contents(struct mesh *mesh, struct mesh_contact *contact,
                                        const struct mesh_packet *packet, struct mono now,
-                                       struct mesh_opened *opened, struct actions *out)
+                                       struct actions *out)
 {
     contact->heard = now;
-    contact->unanswered = 0;
     enum mesh_verdict verdict = MESH_TIME;
     if (packet->fields.report.size > 0) {
         verdict = mesh_report_take(mesh, contact, packet, now, out);
     }
-    if (verdict == MESH_TIME && packet->fields.message.size > 0) {
-        mesh_post_take(mesh, contact, packet->fields.message, now, out);
-    }
     if (verdict != MESH_TIME) {
         return verdict;
     }
-    if (!contact->has_report) {
-        return MESH_STALE;
+    merge_stamp(mesh, packet, now);
+    if (packet->fields.message.size > 0) {
+        mesh_post_take(mesh, contact, packet->fields.message, now, out);
     }
+    return contact->has_report ? MESH_TIME : MESH_STALE;
+}
+
+/* An answer tells the time besides. */
+static enum mesh_verdict take_answer(struct mesh *mesh, struct mesh_contact *contact,
+                                     const struct mesh_packet *packet, struct mono now,
+                                     struct mesh_opened *opened, struct actions *out)
+{
+    contact->unanswered = 0;
+    enum mesh_verdict verdict = take_contents(mesh, contact, packet, now, out);
+    if (verdict != MESH_TIME) {
+        return verdict;
+    }
+    verdict_answered(&contact->verdict, now);
     verdict = mesh_report_claim(mesh, contact, &packet->header, &opened->claim);
     if (verdict == MESH_TIME) {
-        merge_stamp(mesh, contact, packet, &opened->claim, now);
+        judge_stamp(mesh, contact, packet, &opened->claim);
     }
     return verdict;
 }
@@ -167,7 +184,7 @@ enum mesh_verdict mesh_open(struct mesh *mesh, uint64_t id, const struct datagra
         (void)mesh_handshake_answered(mesh, contact, &packet, now.mono, out);
     }
     if (verdict == MESH_TIME) {
-        verdict = take_contents(mesh, contact, &packet, now.mono, opened, out);
+        verdict = take_answer(mesh, contact, &packet, now.mono, opened, out);
         fill_opened(mesh, contact, &packet, opened);
     }
     return mesh_count_as(mesh, contact, verdict);
@@ -223,7 +240,7 @@ static enum mesh_verdict serve_session(struct mesh *mesh, const struct mesh_pack
     if (packet->fields.handshake.size > 0) {
         (void)mesh_handshake_renewed(mesh, contact, packet, now.mono);
     }
-    verdict = take_contents(mesh, contact, packet, now.mono, opened, out);
+    verdict = take_contents(mesh, contact, packet, now.mono, out);
     fill_opened(mesh, contact, packet, opened);
     return mesh_count_as(mesh, contact, verdict);
 }
@@ -327,6 +344,7 @@ static bool dress(struct mesh *mesh, struct mesh_contact *contact, struct mono n
 {
     bool is_afresh = is_lost_session(contact) && now.ns >= contact->handshake_at.ns;
     contact->unanswered++;
+    verdict_asked(&contact->verdict, now);
     if (!is_afresh && pairing_has_session(&contact->pairing, now) &&
         dress_session(mesh, contact, now, draft)) {
         return true;

@@ -128,10 +128,10 @@ struct mesh_member *mesh_admit(struct mesh *mesh, const struct public_key *key, 
     return member;
 }
 
-static bool is_revoked(const struct mesh_options *options, uint64_t id)
+bool mesh_is_revoked(const struct mesh *mesh, uint64_t id)
 {
-    for (size_t i = 0; i < options->revoked_count; i++) {
-        if (options->revoked[i] == id) {
+    for (size_t i = 0; i < mesh->options.revoked_count; i++) {
+        if (mesh->options.revoked[i] == id) {
             return true;
         }
     }
@@ -174,7 +174,7 @@ bool mesh_table_build(struct mesh *mesh, const struct mesh_options *options,
         member->option = i;
         member->epoch = given->epoch;
         member->domain = domain_of(given->domain);
-        member->is_revoked = is_revoked(options, id);
+        member->is_revoked = mesh_is_revoked(mesh, id);
         if (!address_parse(given->host, given->port, &member->address)) {
             member->address.family = ADDRESS_NONE;
         }
@@ -248,7 +248,7 @@ enum mesh_verdict mesh_admit_certified(struct mesh *mesh, struct bytes octets, u
     if (mesh->options.ca == NULL ||
         certificate_read(octets, mesh->options.ca, mesh->options.scheme, &certificate) !=
             CERTIFICATE_OK ||
-        (id != 0 && certificate.node.id != id) || is_revoked(&mesh->options, certificate.node.id)) {
+        (id != 0 && certificate.node.id != id) || mesh_is_revoked(mesh, certificate.node.id)) {
         return MESH_REVOKED;
     }
     bool trusts_clock = mesh->own.is_bounded && mesh->own.timescale == TIMESCALE_UTC;

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/mesh/mesh.h"
+#include "tests/unit/mesh_world.h"
+#include "tests/unit/unit.h"
+#include <string.h>
+
+/* Two nodes that never met have a session, and each other's reports, within one poll. */
+static void test_first_contact(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(opened.id, mesh_world_id(&world, 1));
+    CU_ASSERT_TRUE(opened.claim.is_bounded);
+    CU_ASSERT_EQUAL(opened.claim.timescale, TIMESCALE_UTC);
+    CU_ASSERT_EQUAL(opened.claim.incarnation, 1);
+    CU_ASSERT_EQUAL(opened.claim.hops, 1);
+    /* Rounded up, by little. */
+    CU_ASSERT_TRUE(opened.claim.before_ns >= 2 * NS_PER_MS);
+    CU_ASSERT_TRUE(opened.claim.before_ns < 2 * NS_PER_MS + 100);
+    CU_ASSERT_TRUE(opened.claim.after_ns >= 3 * NS_PER_MS);
+    CU_ASSERT_TRUE(opened.claim.after_ns < 3 * NS_PER_MS + 100);
+    /* The session serves both directions. */
+    struct action_send send;
+    struct mesh_opened request;
+    CU_ASSERT_TRUE(mesh_world_request(&world, 1, 0, &send));
+    CU_ASSERT_EQUAL(mesh_world_serve(&world, 1, 0, &send, &request), MESH_TIME);
+    CU_ASSERT_EQUAL(request.id, mesh_world_id(&world, 1));
+    mesh_world_clear(&world);
+}
+
+/* A report widens by what its author's clock may gain until the answer leaves. */
+static void test_report_ages(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    mesh_world_pass(&world, NS_PER_S / 2); /* the report is sent once more */
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    /* 0.3 ppm over half a second are 150 ns. */
+    CU_ASSERT_TRUE(opened.claim.before_ns >= 2 * NS_PER_MS + 150);
+    CU_ASSERT_TRUE(opened.claim.before_ns < 2 * NS_PER_MS + 300);
+    mesh_world_clear(&world);
+}
+
+/* Each octet of a packet under a session counts. */
+static void test_every_octet_counts(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    struct action_send send;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_TRUE_FATAL(mesh_world_request(&world, 0, 1, &send));
+    for (size_t i = 0; i < send.size; i++) {
+        struct action_send changed = send;
+        struct datagram datagram = {.source = mesh_world_address(0, 40001),
+                                    .destination = mesh_world_address(1, 123),
+                                    .payload = bytes_make(changed.payload, changed.size)};
+        changed.payload[i] ^= 0x10;
+        world.out.count = 0;
+        enum mesh_verdict verdict =
+            mesh_serve(world.nodes[1], &datagram, mesh_world_reading(&world), &opened, &world.out);
+        CU_ASSERT_NOT_EQUAL(verdict, MESH_TIME);
+        CU_ASSERT_EQUAL(world.out.count, 0);
+    }
+    CU_ASSERT_EQUAL(mesh_world_serve(&world, 0, 1, &send, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(mesh_world_serve(&world, 0, 1, &send, &opened), MESH_REPLAYED);
+    mesh_world_clear(&world);
+}
+
+/* An answer comes back to whoever asked, and to nobody else. */
+static void test_answers_are_not_reflected(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened, request;
+    struct action_send send, answer;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_TRUE(mesh_world_request(&world, 0, 1, &send));
+    /* A request of ours, returned to us. */
+    CU_ASSERT_EQUAL(mesh_world_open(&world, 0, 1, &send, &opened), MESH_UNASKED);
+    CU_ASSERT_EQUAL(mesh_world_serve(&world, 0, 1, &send, &request), MESH_TIME);
+    CU_ASSERT_TRUE(mesh_world_answer(&world, 1, &request, &answer));
+    CU_ASSERT_EQUAL(mesh_world_open(&world, 2, 1, &answer, &opened), MESH_STRANGER);
+    CU_ASSERT_EQUAL(mesh_world_open(&world, 0, 1, &answer, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(mesh_world_open(&world, 0, 1, &answer, &opened), MESH_REPLAYED);
+    mesh_world_clear(&world);
+}
+
+/* A plain answer from a member's address is nothing. */
+static void test_stripped_fields_gain_nothing(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened, request;
+    struct action_send send, answer;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_TRUE(mesh_world_request(&world, 0, 1, &send));
+    CU_ASSERT_EQUAL(mesh_world_serve(&world, 0, 1, &send, &request), MESH_TIME);
+    CU_ASSERT_TRUE(mesh_world_answer(&world, 1, &request, &answer));
+    answer.size = PACKET_SIZE;
+    CU_ASSERT_EQUAL(mesh_world_open(&world, 0, 1, &answer, &opened), MESH_PLAIN);
+    mesh_world_clear(&world);
+}
+
+/* A stranger with a key of its own gets a cookie for its address, and then nothing. */
+static void test_stranger(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 4);
+    for (size_t i = 0; i < 3; i++) {
+        struct mesh_options options = mesh_world_options(&world, i);
+        options.member_count = 3;
+        mesh_world_start(&world, i, &options);
+    }
+    struct mesh_options options = mesh_world_options(&world, 3);
+    mesh_world_start(&world, 3, &options);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 3, 0, &opened), MESH_STRANGER);
+    mesh_world_clear(&world);
+}
+
+/* Who restarts is heard again, though its partners know a session that it has lost. */
+static void test_restart(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    struct mesh_options options = mesh_world_options(&world, 1);
+    options.incarnation = 2;
+    mesh_world_start(&world, 1, &options);
+    enum mesh_verdict verdict = MESH_LOST;
+    int polls = 0;
+    while (verdict != MESH_TIME && polls < 8) {
+        mesh_world_pass(&world, 16 * NS_PER_S);
+        verdict = mesh_world_exchange(&world, 0, 1, &opened);
+        polls++;
+    }
+    CU_ASSERT_EQUAL(verdict, MESH_TIME);
+    CU_ASSERT_TRUE(polls <= 4);
+    CU_ASSERT_EQUAL(opened.claim.incarnation, 2);
+    mesh_world_clear(&world);
+}
+
+/* Sessions are renewed within the exchanges, none of which is lost. */
+static void test_renewal(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    for (int i = 0; i < 3 * 225; i++) { /* three hours */
+        CU_ASSERT_EQUAL_FATAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+        mesh_world_pass(&world, 16 * NS_PER_S);
+    }
+    CU_ASSERT_EQUAL(mesh_count(world.nodes[0], MESH_NO_SESSION), 0);
+    CU_ASSERT_EQUAL(mesh_count(world.nodes[1], MESH_NO_SESSION), 0);
+    mesh_world_clear(&world);
+}
+
+/* Without its state an identity is silent. */
+static void test_lost_state(void)
+{
+    struct mesh_world world;
+    struct action_send send;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    struct mesh_options options = mesh_world_options(&world, 0);
+    options.is_lost = true;
+    mesh_world_start(&world, 0, &options);
+    CU_ASSERT_FALSE(mesh_world_request(&world, 0, 1, &send));
+    struct mesh_seat seats[MESH_VIEW_MAX];
+    CU_ASSERT_EQUAL(mesh_seats(world.nodes[0], seats), 0);
+    mesh_world_clear(&world);
+}
+
+/* A reload keeps the sessions of those that stay, and forgets the others. */
+static void test_reload(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    struct mesh_seat seats[MESH_VIEW_MAX];
+    char error[MESH_ERROR_MAX];
+    mesh_world_init(&world, 4);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 3, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(mesh_seats(world.nodes[0], seats), 3);
+    uint32_t version = mesh_view_version(world.nodes[0]);
+    struct mesh_options options = mesh_world_options(&world, 0);
+    options.member_count = 3;
+    CU_ASSERT_TRUE(mesh_configure(world.nodes[0], &options, mesh_world_reading(&world), error));
+    CU_ASSERT_NOT_EQUAL(mesh_view_version(world.nodes[0]), version);
+    CU_ASSERT_EQUAL(mesh_seats(world.nodes[0], seats), 2);
+    uint64_t handled = mesh_count(world.nodes[0], MESH_HANDLED);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(mesh_count(world.nodes[0], MESH_HANDLED), handled);
+    struct action_send send;
+    CU_ASSERT_FALSE(mesh_world_request(&world, 0, 3, &send));
+    mesh_world_clear(&world);
+}
+
+/* A group key keeps out who does not have it, before any other work. */
+static void test_group(void)
+{
+    static const uint8_t key[SECRET_SIZE] = {1, 2, 3};
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 3);
+    for (size_t i = 0; i < 3; i++) {
+        struct mesh_options options = mesh_world_options(&world, i);
+        options.group_key = i < 2 ? key : NULL;
+        options.group_id = 7;
+        mesh_world_start(&world, i, &options);
+    }
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 2, 1, &opened), MESH_GROUP);
+    mesh_world_clear(&world);
+}
+
+static const struct unit_case cases[] = {
+    {"first contact", test_first_contact},
+    {"a report ages", test_report_ages},
+    {"every octet counts", test_every_octet_counts},
+    {"answers are not reflected", test_answers_are_not_reflected},
+    {"stripped fields gain nothing", test_stripped_fields_gain_nothing},
+    {"a stranger", test_stranger},
+    {"a restart", test_restart},
+    {"renewal", test_renewal},
+    {"lost state", test_lost_state},
+    {"a reload", test_reload},
+    {"a group key", test_group},
+};
+UNIT_MAIN("mesh", cases)
