@@ -215,6 +215,7 @@ void mesh_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct read
         mesh->maintain_at.ns = now.mono.ns + MAINTAIN_NS;
         cookie_jar_rotate(&mesh->jar, mesh->random, now.mono);
         mesh->gate_version++;
+        mesh_post_gossip(mesh, now.mono);
         mesh_judge_maintain(mesh, outlook, now.mono, out);
         mesh_table_seat(mesh, now.mono);
     }

@@ -163,6 +163,8 @@ struct mesh {
     uint32_t view_version;
     uint32_t gate_version;
     struct mono maintain_at;
+    struct mono grown;    /* when a member was last admitted */
+    struct mono gossiped; /* 0: never */
 
     struct own_claim own;
     struct mono looked; /* when own was told */
@@ -291,6 +293,7 @@ void mesh_post(struct mesh *mesh, uint64_t to, enum report_message_kind kind, st
 /* Adds what waits to be told to that member, if there is room. */
 void mesh_post_add(struct mesh *mesh, struct mesh_contact *contact, struct mesh_draft *draft,
                    struct mono now);
+void mesh_post_gossip(struct mesh *mesh, struct mono now);
 /* Our certificate, if there is one and room. */
 void mesh_post_add_certificate(const struct mesh *mesh, struct mesh_draft *draft);
 bool mesh_post_make_certificate(struct mesh *mesh) MUST_CHECK;

@@ -6,6 +6,9 @@
 
 #define LETTER_LIFE_NS (256 * NS_PER_S)
 #define PARCEL_LIFE_NS (256 * NS_PER_S)
+/* Certificates are told often while there are new ones, and seldom else. */
+#define GOSSIP_NEWS_NS (600 * NS_PER_S)
+#define GOSSIP_NS (256 * NS_PER_S)
 /* A member's messages cost a signature each. */
 #define POST_PER_S 1.0
 #define POST_BURST 32
@@ -97,6 +100,28 @@ void mesh_post_add(struct mesh *mesh, struct mesh_contact *contact, struct mesh_
     size_t size = write_fragment(mesh, next, next->told[index], field, sizeof(field));
     if (size > 0 && mesh_wire_add(mesh, draft, field, size)) {
         next->told[index]++;
+    }
+}
+
+/* A certificate of somebody, told to all: so that who knows one learns the rest. */
+void mesh_post_gossip(struct mesh *mesh, struct mono now)
+{
+    size_t known = 0;
+    bool is_news = now.ns - mesh->grown.ns < GOSSIP_NEWS_NS;
+    if (mesh->gossiped.ns != 0 && !is_news && now.ns - mesh->gossiped.ns < GOSSIP_NS) {
+        return;
+    }
+    mesh->gossiped = now;
+    for (size_t i = 0; i < mesh->count; i++) {
+        known += mesh->members[i].certified != NULL && mesh_is_member(mesh, i);
+    }
+    size_t turn = known > 0 ? random_below(mesh->random, (uint32_t)known) : 0;
+    for (size_t i = 0; i < mesh->count && known > 0; i++) {
+        const struct mesh_certified *certified = mesh->members[i].certified;
+        if (certified != NULL && mesh_is_member(mesh, i) && turn-- == 0) {
+            mesh_post(mesh, 0, REPORT_MEMBER, bytes_make(certified->octets, certified->size), now);
+            return;
+        }
     }
 }
 

@@ -277,6 +277,7 @@ enum mesh_verdict mesh_admit_certified(struct mesh *mesh, struct bytes octets, u
         member->certified->size = octets.size;
         memcpy(member->certified->octets, octets.data, octets.size);
         member->epoch = certificate.epoch > member->epoch ? certificate.epoch : member->epoch;
+        mesh->grown = now;
         if (member->option == MESH_NOBODY) {
             member->domain = domain_of(certificate.node.domain);
             (void)take_address(member, &certificate);

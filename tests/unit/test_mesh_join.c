@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* Joining: nodes that know a CA and one address, and nothing of each other. */
+#include "common/auth/certificate.h"
+#include "common/mesh/mesh.h"
+#include "tests/unit/mesh_world.h"
+#include "tests/unit/unit.h"
+#include <string.h>
+
+#define JOIN_ADDRESS "192.0.2.1"
+#define EXPIRY_S 1900000000
+
+struct certified_world {
+    struct mesh_world world;
+    struct identity *ca;
+    struct public_key ca_key;
+    uint8_t octets[MESH_WORLD_MAX][CERTIFICATE_SIZE_MAX];
+    size_t sizes[MESH_WORLD_MAX];
+    char joins[1][ACTION_HOST_MAX];
+};
+
+static void certify(struct certified_world *certified, size_t index, const struct identity *ca)
+{
+    struct certificate certificate = {.expiry_s = EXPIRY_S};
+    struct address address = mesh_world_address(index, 123);
+    char text[ADDRESS_TEXT_MAX];
+    CU_ASSERT_TRUE(certificate_node_set_key(
+        &certificate.node, identity_public_key(certified->world.identities[index])));
+    CU_ASSERT_TRUE(
+        certificate_node_set_address(&certificate.node, address_format_port(&address, text)));
+    certified->sizes[index] = certificate_write(&certificate, ca, NULL, certified->octets[index]);
+    CU_ASSERT_NOT_EQUAL(certified->sizes[index], 0);
+}
+
+static struct mesh_options options_of(struct certified_world *certified, size_t index)
+{
+    struct mesh_options options = mesh_world_options(&certified->world, index);
+    options.member_count = 0;
+    options.ca = &certified->ca_key;
+    options.certificate = bytes_make(certified->octets[index], certified->sizes[index]);
+    options.joins = (const char(*)[ACTION_HOST_MAX])certified->joins;
+    options.join_count = index == 0 ? 0 : 1;
+    options.faults = 1;
+    return options;
+}
+
+static void init(struct certified_world *certified, size_t count)
+{
+    char error[IDENTITY_ERROR_MAX];
+    memset(certified, 0, sizeof(*certified));
+    mesh_world_init(&certified->world, count);
+    certified->ca = identity_create(&certified->world.random, error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(certified->ca);
+    certified->ca_key = *identity_public_key(certified->ca);
+    memcpy(certified->joins[0], JOIN_ADDRESS, sizeof(JOIN_ADDRESS));
+    for (size_t i = 0; i < count; i++) {
+        certify(certified, i, certified->ca);
+    }
+}
+
+static void start(struct certified_world *certified, size_t index)
+{
+    struct mesh_options options = options_of(certified, index);
+    mesh_world_start(&certified->world, index, &options);
+}
+
+static void clear(struct certified_world *certified)
+{
+    mesh_world_clear(&certified->world);
+    identity_destroy(certified->ca);
+}
+
+static void run(struct mesh_world *world, size_t index)
+{
+    struct mesh_outlook outlook = {.own = world->own[index]};
+    outlook.own.clock = mesh_world_reading(world).wall;
+    world->out.count = 0;
+    mesh_run(world->nodes[index], &outlook, mesh_world_reading(world), &world->out);
+}
+
+/* The question of a node that joins, among its actions. */
+static bool find_question(const struct mesh_world *world, struct action_send *send)
+{
+    for (size_t i = 0; i < world->out.count; i++) {
+        const struct action *action = &world->out.items[i];
+        if (action->kind == ACTION_SEND && (action->send.association & MESH_ASSOCIATION) != 0) {
+            *send = action->send;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool find_resolve(const struct mesh_world *world, struct action_resolve *resolve)
+{
+    for (size_t i = 0; i < world->out.count; i++) {
+        if (world->out.items[i].kind == ACTION_RESOLVE) {
+            *resolve = world->out.items[i].resolve;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Node `index` resolves its host, asks node 0 who it is, and is told. */
+static enum mesh_verdict join(struct certified_world *certified, size_t index)
+{
+    struct mesh_world *world = &certified->world;
+    struct action_resolve resolve;
+    struct action_send question, answer = {.size = 0};
+    struct mesh_opened opened;
+    run(world, index);
+    CU_ASSERT_TRUE_FATAL(find_resolve(world, &resolve));
+    CU_ASSERT_STRING_EQUAL(resolve.host, JOIN_ADDRESS);
+    struct resolved resolved = {
+        .association = resolve.association, .count = 1, .addresses = {mesh_world_address(0, 123)}};
+    mesh_resolved(world->nodes[index], &resolved, world->now);
+    run(world, index);
+    CU_ASSERT_TRUE_FATAL(find_question(world, &question));
+    CU_ASSERT_EQUAL(mesh_world_serve(world, index, 0, &question, &opened), MESH_HANDLED);
+    for (size_t i = 0; i < world->out.count; i++) {
+        answer = world->out.items[i].kind == ACTION_SEND ? world->out.items[i].send : answer;
+    }
+    CU_ASSERT_TRUE(answer.size > 0 && answer.size <= question.size);
+    struct datagram datagram = {.source = mesh_world_address(0, 123),
+                                .association = question.association,
+                                .received = mesh_world_reading(world),
+                                .payload = bytes_make(answer.payload, answer.size)};
+    world->out.count = 0;
+    return mesh_heard(world->nodes[index], &datagram, world->now, &world->out);
+}
+
+/* A node that nobody has configured is admitted by its certificate, and so is the one it asked. */
+static void test_join(void)
+{
+    struct certified_world certified;
+    struct mesh_seat seats[MESH_VIEW_MAX];
+    struct mesh_opened opened;
+    init(&certified, 3);
+    start(&certified, 0);
+    start(&certified, 1);
+    struct mesh_world *world = &certified.world;
+    CU_ASSERT_EQUAL(mesh_seats(world->nodes[1], seats), 0);
+    CU_ASSERT_EQUAL(join(&certified, 1), MESH_HANDLED);
+    CU_ASSERT_EQUAL_FATAL(mesh_seats(world->nodes[1], seats), 1);
+    CU_ASSERT_EQUAL(seats[0].id, mesh_world_id(world, 0));
+    CU_ASSERT_STRING_EQUAL(seats[0].host, JOIN_ADDRESS);
+    CU_ASSERT_EQUAL(mesh_world_exchange(world, 1, 0, &opened), MESH_TIME);
+    /* The first one asks back. */
+    CU_ASSERT_EQUAL_FATAL(mesh_seats(world->nodes[0], seats), 1);
+    CU_ASSERT_EQUAL(seats[0].id, mesh_world_id(world, 1));
+    clear(&certified);
+}
+
+/* Who joins by one learns of the others. */
+static void test_learns_the_rest(void)
+{
+    struct certified_world certified;
+    struct mesh_seat seats[MESH_VIEW_MAX];
+    struct mesh_opened opened;
+    init(&certified, 3);
+    for (size_t i = 0; i < 3; i++) {
+        start(&certified, i);
+    }
+    struct mesh_world *world = &certified.world;
+    CU_ASSERT_EQUAL(join(&certified, 1), MESH_HANDLED);
+    CU_ASSERT_EQUAL(mesh_world_exchange(world, 1, 0, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(join(&certified, 2), MESH_HANDLED);
+    CU_ASSERT_EQUAL(mesh_world_exchange(world, 2, 0, &opened), MESH_TIME);
+    int rounds = 0;
+    while (mesh_seats(world->nodes[1], seats) < 2 && rounds < 20) {
+        mesh_world_pass(world, 16 * NS_PER_S);
+        run(world, 0);
+        CU_ASSERT_EQUAL(mesh_world_exchange(world, 0, 1, &opened), MESH_TIME);
+        CU_ASSERT_EQUAL(mesh_world_exchange(world, 0, 2, &opened), MESH_TIME);
+        rounds++;
+    }
+    CU_ASSERT_EQUAL(mesh_seats(world->nodes[1], seats), 2);
+    CU_ASSERT_EQUAL(mesh_world_exchange(world, 1, 2, &opened), MESH_TIME);
+    clear(&certified);
+}
+
+/* A certificate of another CA admits nobody. */
+static void test_other_ca(void)
+{
+    struct certified_world certified;
+    char error[IDENTITY_ERROR_MAX];
+    struct mesh_opened opened;
+    init(&certified, 2);
+    struct identity *other = identity_create(&certified.world.random, error);
+    certify(&certified, 1, other);
+    start(&certified, 0);
+    start(&certified, 1);
+    CU_ASSERT_EQUAL(join(&certified, 1), MESH_HANDLED);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&certified.world, 1, 0, &opened), MESH_REVOKED);
+    identity_destroy(other);
+    clear(&certified);
+}
+
+/* Revocation works though its certificate is good. */
+static void test_revoked(void)
+{
+    struct certified_world certified;
+    struct mesh_opened opened;
+    init(&certified, 2);
+    struct mesh_options options = options_of(&certified, 0);
+    uint64_t revoked = mesh_world_id(&certified.world, 1);
+    options.revoked = &revoked;
+    options.revoked_count = 1;
+    mesh_world_start(&certified.world, 0, &options);
+    start(&certified, 1);
+    CU_ASSERT_EQUAL(join(&certified, 1), MESH_HANDLED);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&certified.world, 1, 0, &opened), MESH_REVOKED);
+    clear(&certified);
+}
+
+static const struct unit_case cases[] = {
+    {"a node joins", test_join},
+    {"it learns the rest", test_learns_the_rest},
+    {"another CA", test_other_ca},
+    {"revoked", test_revoked},
+};
+UNIT_MAIN("mesh_join", cases)
