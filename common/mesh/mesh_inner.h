@@ -22,6 +22,7 @@
 #define MESH_LETTER_MAX (MESH_FRAGMENTS_MAX * MESH_FRAGMENT_SIZE)
 #define MESH_LETTERS_MAX 8
 #define MESH_PARCELS_MAX 4
+#define MESH_ACCUSATIONS_MAX 8
 
 /* Tokens that come back with time. */
 struct mesh_bucket {
@@ -52,6 +53,13 @@ struct mesh_member {
     bool has_left;
 };
 
+/* What a member says of another: that it excluded it. */
+struct mesh_accusation {
+    uint64_t of; /* 0: none */
+    struct mono first;
+    struct mono last;
+};
+
 /* What we have with a member that we talk to. */
 struct mesh_contact {
     size_t member;
@@ -69,6 +77,7 @@ struct mesh_contact {
     struct mono heard; /* the last authentic packet */
 
     struct verdict verdict;
+    struct mesh_accusation accusations[MESH_ACCUSATIONS_MAX]; /* by it */
     uint16_t judged_disruptions; /* of its report when it was last judged */
 
     /* The newest verified report. */

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #define ACCUSATION_SIZE 12
+#define ACCUSATION_LIFE_NS (1000 * NS_PER_S)
+#define ACCUSATION_AGAIN_NS (64 * NS_PER_S)
+#define DAY_NS (86400 * NS_PER_S)
 
 uint8_t mesh_judge_state(const struct mesh *mesh, size_t member)
 {
@@ -22,7 +25,53 @@ static const char *name_of(const struct mesh *mesh, size_t member, char text[IDE
     return identity_id_format(known->id, text);
 }
 
-static void tell_change(const struct mesh *mesh, struct mesh_contact *contact, struct actions *out)
+/* How many it accused within a day: whoever accuses more than may lie has no vote. */
+static size_t count_accused(const struct mesh_contact *contact, struct mono now)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < MESH_ACCUSATIONS_MAX; i++) {
+        const struct mesh_accusation *accusation = &contact->accusations[i];
+        count += accusation->of != 0 && now.ns - accusation->first.ns < DAY_NS;
+    }
+    return count;
+}
+
+static bool accuses(const struct mesh_contact *contact, uint64_t id, struct mono now)
+{
+    for (size_t i = 0; i < MESH_ACCUSATIONS_MAX; i++) {
+        const struct mesh_accusation *accusation = &contact->accusations[i];
+        if (accusation->of == id && now.ns - accusation->last.ns < ACCUSATION_LIFE_NS) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* By f + 1 different members, of whom one at least is honest. */
+static bool is_accused(const struct mesh *mesh, uint64_t id, struct mono now)
+{
+    size_t accusers = 0;
+    for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
+        const struct mesh_contact *contact = mesh->contacts[i];
+        if (contact != NULL && verdict_state(&contact->verdict) != VERDICT_CONVICTED &&
+            count_accused(contact, now) <= mesh->options.faults) {
+            accusers += accuses(contact, id, now);
+        }
+    }
+    return accusers > mesh->options.faults;
+}
+
+/* Our own word, to all that we ask. */
+static void accuse(struct mesh *mesh, const struct mesh_contact *contact, struct mono now)
+{
+    uint8_t body[ACCUSATION_SIZE] = {0};
+    bytes_put_u64(body, mesh->members[contact->member].id);
+    body[8] = (uint8_t)verdict_state(&contact->verdict);
+    mesh_post(mesh, 0, REPORT_ACCUSATION, bytes_make(body, sizeof(body)), now);
+}
+
+static void tell_change(struct mesh *mesh, struct mesh_contact *contact, struct mono now,
+                        struct actions *out)
 {
     char text[IDENTITY_ID_TEXT_MAX];
     if (!verdict_take_change(&contact->verdict)) {
@@ -33,6 +82,9 @@ static void tell_change(const struct mesh *mesh, struct mesh_contact *contact, s
     actions_report(out, is_bad ? REPORT_WARNING : REPORT_INFO, "mesh: %s is %s: %s",
                    name_of(mesh, contact->member, text), verdict_state_name(state),
                    contact->verdict.cause != NULL ? contact->verdict.cause : "");
+    if (is_bad) {
+        accuse(mesh, contact, now);
+    }
 }
 
 void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct reading now,
@@ -45,25 +97,25 @@ void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct 
     struct verdict_round round = {
         .trial = contact->is_ahead ? TRIAL_MISS : trial,
         .is_verified = contact->has_report,
+        .is_accused = is_accused(mesh, id, now.mono),
         .disruptions = (uint16_t)(contact->report.disruptions - contact->judged_disruptions),
     };
     contact->judged_disruptions = contact->report.disruptions;
     contact->is_ahead = false;
     verdict_round(&contact->verdict, now.mono, &round);
-    tell_change(mesh, contact, out);
+    tell_change(mesh, contact, now.mono, out);
 }
 
 void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, struct mono now,
                          struct actions *out)
 {
     (void)outlook;
-    (void)now;
     struct verdict_tally tally = {.states = {0}};
     for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
         struct mesh_contact *contact = mesh->contacts[i];
         if (contact != NULL) {
             verdict_count(&tally, &contact->verdict);
-            tell_change(mesh, contact, out);
+            tell_change(mesh, contact, now, out);
         }
     }
     mesh->budget = verdict_budget(&tally, (unsigned)mesh_total(mesh), mesh->options.faults);
@@ -108,7 +160,7 @@ bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const st
                         report->sequence == contact->report.sequence;
     if (is_equivocal) {
         verdict_convict(&contact->verdict, now, 0);
-        tell_change(mesh, contact, out);
+        tell_change(mesh, contact, now, out);
     }
     return is_equivocal;
 }
@@ -124,13 +176,39 @@ enum mesh_post_verdict mesh_judge_evidence(struct mesh *mesh, struct mesh_contac
     return MESH_POST_KIND;
 }
 
+static struct mesh_accusation *find_accusation(struct mesh_contact *contact, uint64_t id)
+{
+    struct mesh_accusation *place = &contact->accusations[0];
+    for (size_t i = 0; i < MESH_ACCUSATIONS_MAX; i++) {
+        struct mesh_accusation *accusation = &contact->accusations[i];
+        if (accusation->of == id) {
+            return accusation;
+        }
+        place = accusation->last.ns < place->last.ns ? accusation : place;
+    }
+    return place;
+}
+
 enum mesh_post_verdict mesh_judge_accusation(struct mesh *mesh, struct mesh_contact *contact,
                                              struct bytes body, struct mono now,
                                              struct actions *out)
 {
-    (void)now;
     (void)out;
-    (void)contact;
-    (void)mesh;
-    return body.size == ACCUSATION_SIZE ? MESH_POST_TAKEN : MESH_POST_FORM;
+    if (body.size != ACCUSATION_SIZE || bytes_u8(body, 8) > VERDICT_UNREACHABLE) {
+        return MESH_POST_FORM;
+    }
+    uint64_t id = bytes_u64(body, 0);
+    if (id == mesh->members[contact->member].id ||
+        (id != mesh->id && mesh_find(mesh, id) == MESH_NOBODY)) {
+        return MESH_POST_REFUSED;
+    }
+    struct mesh_accusation *accusation = find_accusation(contact, id);
+    if (accusation->of == id && now.ns - accusation->last.ns < ACCUSATION_AGAIN_NS) {
+        return MESH_POST_AGAIN;
+    }
+    if (accusation->of != id) {
+        *accusation = (struct mesh_accusation){.of = id, .first = now};
+    }
+    accusation->last = now;
+    return MESH_POST_TAKEN;
 }
