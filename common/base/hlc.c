@@ -111,6 +111,7 @@ bool hlc_init(struct hlc *hlc, const struct hlc_bound *saved, int64_t max_offset
         hlc->origin_granules = saved->era * ERA_GRANULES + (int64_t)(saved->stamp.bits >> 16);
         hlc->resumed = (int64_t)(saved->stamp.bits & 0xFFFF);
     }
+    hlc->ahead_ns = HLC_BOUND_AHEAD_NS;
     int64_t start = saved != NULL ? hlc->resumed : 0;
     atomic_init(&hlc->last, start);
     atomic_init(&hlc->seen, start);
@@ -125,6 +126,12 @@ bool hlc_init(struct hlc *hlc, const struct hlc_bound *saved, int64_t max_offset
     hlc->saving = NOTHING;
     hlc->max_offset_ns = max_offset_ns;
     return true;
+}
+
+void hlc_set_ahead(struct hlc *hlc, int64_t ahead_ns)
+{
+    assert(ahead_ns > 0);
+    hlc->ahead_ns = ahead_ns;
 }
 
 void hlc_confirm(struct hlc *hlc, struct reading reading)
@@ -166,12 +173,12 @@ static enum hlc_verdict count(struct hlc *hlc, enum hlc_verdict verdict)
     return verdict;
 }
 
-/* A bound is at most HLC_BOUND_AHEAD_NS ahead of a stamp, which is at most max_offset ahead of us:
+/* A bound is at most ahead_ns ahead of a stamp, which is at most max_offset ahead of us:
  * what lies further off is a clock that went back, for which nobody wants to wait. */
 static bool is_waiting(const struct hlc *hlc, int64_t last, int64_t clock)
 {
     return last == hlc->resumed && clock < last &&
-           subtract_saturating(last, clock) <= ticks(HLC_BOUND_AHEAD_NS + hlc->max_offset_ns);
+           subtract_saturating(last, clock) <= ticks(hlc->ahead_ns + hlc->max_offset_ns);
 }
 
 enum hlc_verdict hlc_send(struct hlc *hlc, const struct hlc_now *now, struct hlc_stamp *stamp)
@@ -237,10 +244,10 @@ bool hlc_save_due(struct hlc *hlc, const struct hlc_now *now, struct hlc_bound *
     int64_t reached = later(atomic_load(&hlc->last), atomic_load(&hlc->seen));
     reached = later(reached, physical(hlc, now->reading));
     int64_t durable = atomic_load(&hlc->bound);
-    if (subtract_saturating(durable, reached) >= ticks(HLC_BOUND_LEFT_NS) || durable == INT64_MAX) {
+    if (subtract_saturating(durable, reached) >= ticks(hlc->ahead_ns / 2) || durable == INT64_MAX) {
         return false;
     }
-    hlc->saving = add_saturating(reached, ticks(HLC_BOUND_AHEAD_NS));
+    hlc->saving = add_saturating(reached, ticks(hlc->ahead_ns));
     *bound = to_bound(hlc, hlc->saving);
     return true;
 }

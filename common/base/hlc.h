@@ -22,9 +22,9 @@
 
 #define HLC_GRANULES_PER_S 65536
 #define HLC_COUNTS_PER_GRANULE 65536
-/* How far ahead of the last stamp the bound is set, and how near to it the next save is due. */
+/* How far ahead of the last stamp the bound is set; when less than half of that is left, the next
+ * save is due. */
 #define HLC_BOUND_AHEAD_NS NS_PER_S
-#define HLC_BOUND_LEFT_NS (NS_PER_S / 2)
 /* One figure for a mesh: how far a message may lie ahead of its reader's latest. */
 #define HLC_MAX_OFFSET_DEFAULT_NS (250 * NS_PER_MS)
 #define HLC_MAX_OFFSET_NS_MAX (3600 * NS_PER_S)
@@ -74,12 +74,17 @@ struct hlc { /* used through the calls below only */
     int64_t resumed;         /* where a restart begins; INT64_MIN when there was nothing saved */
     int64_t saving;          /* the bound that is under way; INT64_MIN if none is */
     int64_t max_offset_ns;
+    int64_t ahead_ns; /* HLC_BOUND_AHEAD_NS, or what hlc_set_ahead() said */
 };
 
 /* saved is the bound read from storage, or NULL at the first start ever. Returns false, and leaves
  * *hlc alone, when its era can't be one of ours (1677 to 2262): the file is damaged. max_offset_ns
  * is 0 to HLC_MAX_OFFSET_NS_MAX. */
 MUST_CHECK bool hlc_init(struct hlc *hlc, const struct hlc_bound *saved, int64_t max_offset_ns);
+
+/* Another distance of the bound, positive: who gives few stamps saves more rarely, and waits longer
+ * after a restart. Right after hlc_init(), and the same in all runs. */
+void hlc_set_ahead(struct hlc *hlc, int64_t ahead_ns);
 
 /* The wall clock of this reading is borne out (by the quorum, if there is one). Call it after every
  * such update and while slewing: a clock that runs more than max_offset ahead of the line last
@@ -100,8 +105,9 @@ MUST_CHECK enum hlc_verdict hlc_receive(struct hlc *hlc, const struct hlc_now *n
                                         struct hlc_stamp message, struct hlc_stamp *stamp);
 
 /* Returns true when a new bound must be saved (with fsync), and none is under way. Ask after each
- * HLC_UNSAVED, and at least every HLC_BOUND_LEFT_NS / 2. Then call hlc_saved with the outcome: only
- * a durable bound allows stamps up to it. After a failure the next call asks again. */
+ * HLC_UNSAVED, and at least every quarter of the bound's distance. Then call hlc_saved with the
+ * outcome: only a durable bound allows stamps up to it. After a failure the next call asks again.
+ */
 MUST_CHECK bool hlc_save_due(struct hlc *hlc, const struct hlc_now *now, struct hlc_bound *bound);
 void hlc_saved(struct hlc *hlc, bool is_durable);
 

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #define MAINTAIN_NS (16 * NS_PER_S)
-#define SAVE_LOOK_NS (HLC_BOUND_LEFT_NS / 2)
+/* The bound of stamps lies a quarter of a poll ahead, within these. */
+#define AHEAD_NS_MIN NS_PER_S
+#define AHEAD_NS_MAX (16 * NS_PER_S)
 
 /* A copy of an array of the caller's; NULL if there is nothing in it. */
 static void *copy_of(const void *items, size_t count, size_t size, bool *ok)
@@ -88,6 +90,9 @@ static bool begin(struct mesh *mesh, const struct mesh_options *options, struct 
                  "'chime keygen --node --next-epoch' begins anew");
         return false;
     }
+    int64_t ahead_ns = timestamp_log2_to_ns(options->poll_min) / 4;
+    ahead_ns = ahead_ns < AHEAD_NS_MIN ? AHEAD_NS_MIN : ahead_ns;
+    hlc_set_ahead(&mesh->hlc, ahead_ns > AHEAD_NS_MAX ? AHEAD_NS_MAX : ahead_ns);
     if (!mesh_table_build(mesh, &mesh->options, error)) {
         return false;
     }
@@ -174,7 +179,7 @@ static void save(struct mesh *mesh, struct mono now, struct actions *out)
 {
     struct hlc_now at = mesh_hlc_now(mesh, now);
     struct hlc_bound bound;
-    mesh->save_at.ns = now.ns + SAVE_LOOK_NS;
+    mesh->save_at.ns = now.ns + mesh->hlc.ahead_ns / 4;
     if (actions_room(out) > 1 && hlc_save_due(&mesh->hlc, &at, &bound)) {
         actions_append(out, ACTION_SAVE)->save =
             (struct action_save){.what = SAVED_HLC, .hlc = bound};
