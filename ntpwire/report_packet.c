@@ -312,8 +312,8 @@ static enum report_verdict take_fields(struct bytes datagram, const struct exten
 static bool may_be_alone(const struct report_packet *packet)
 {
     bool has_other_message =
-        packet->message.size > 0 &&
-        (packet->message.size < REPORT_MESSAGE_SIZE || bytes_u8(packet->message, 9) != REPORT_MEMBER);
+        packet->message.size > 0 && (packet->message.size < REPORT_MESSAGE_SIZE ||
+                                     bytes_u8(packet->message, 9) != REPORT_MEMBER);
     return packet->handshake.size > 0 && packet->report.size == 0 && !has_other_message;
 }
 

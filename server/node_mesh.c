@@ -214,20 +214,20 @@ static void open_answer(struct node *node, uint64_t id, const struct event *even
     if (verdict == MESH_HANDLED && opened.is_ready) {
         sync_member_hurry(node->sync, id, HURRY_COUNT, event->now.mono);
     }
+    if (verdict == MESH_FUTURE) {
+        /* Signed and sealed, and the two contradict each other. */
+        mesh_tried(node->mesh, id, TRIAL_MISS, event->now, out);
+        weigh(node);
+    }
     if (verdict != MESH_TIME) {
         return;
     }
-    struct member_measure before, after;
     struct event stripped = *event;
     stripped.datagram.payload = bytes_make(opened.header, PACKET_SIZE);
-    sync_member_measured(node->sync, id, event->now, &before);
     size_t from = out->count;
     sync_member_receive(node->sync, id, &stripped, &opened.claim, out);
     dress(node, from, event->now, out);
-    sync_member_measured(node->sync, id, event->now, &after);
-    if (after.sampled.ns != before.sampled.ns) {
-        judge(node, id, event->now, out);
-    }
+    judge(node, id, event->now, out);
 }
 
 static void take_datagram(struct node *node, const struct event *event, struct actions *out)

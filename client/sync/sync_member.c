@@ -198,3 +198,8 @@ void sync_member_weigh(struct sync *sync, const struct member_verdict *verdicts,
         }
     }
 }
+
+void sync_member_total(struct sync *sync, unsigned members)
+{
+    sync->options.mesh.members = members;
+}

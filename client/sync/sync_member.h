@@ -25,6 +25,8 @@
  * False, and a sentence in error, if there is no room, no memory, or the id is known. */
 bool sync_member_add(struct sync *sync, const struct source_options *options, struct mono now,
                      char error[SYNC_ERROR_MAX]) MUST_CHECK;
+/* How many the mesh has, ourselves included; above 16: of the view. Starts as mesh.members. */
+void sync_member_total(struct sync *sync, unsigned members);
 /* Its socket is closed by the actions of the next event: sync_deadline() is due. */
 void sync_member_drop(struct sync *sync, uint64_t id, struct mono now);
 /* Its address changed: it is asked there, from a new association, and measured anew. */

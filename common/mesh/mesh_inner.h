@@ -329,9 +329,16 @@ uint8_t mesh_judge_state(const struct mesh *mesh, size_t member);
 /* Silence, the budget, what is to be told of; every 16 s. */
 void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, struct mono now,
                          struct actions *out);
-/* A new verified report, held against those before it. True: it convicts its author. */
-bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const struct report *report,
-                       struct bytes field, const uint8_t *signature, struct mono now,
+/* A report whose signature holds. */
+struct mesh_signed_report {
+    const struct report *report;
+    struct bytes field;
+    const uint8_t *signature;
+    const uint8_t *digest; /* SECRET_SIZE octets */
+};
+/* A new one of a member's, held against those before it. True: it convicts its author. */
+bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact,
+                       const struct mesh_signed_report *signed_report, struct mono now,
                        struct actions *out);
 /* Reports that a member passes on: of one author for comparison, or of two as a proof. */
 enum mesh_post_verdict mesh_judge_evidence(struct mesh *mesh, struct mesh_contact *contact,

@@ -149,12 +149,11 @@ size_t mesh_verdicts(const struct mesh *mesh, struct member_verdict verdicts[MES
     return count;
 }
 
-bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const struct report *report,
-                       struct bytes field, const uint8_t *signature, struct mono now,
+bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact,
+                       const struct mesh_signed_report *signed_report, struct mono now,
                        struct actions *out)
 {
-    (void)field;
-    (void)signature;
+    const struct report *report = signed_report->report;
     bool is_equivocal = contact->has_report && report->incarnation == contact->report.incarnation &&
                         report->key_epoch == contact->report.key_epoch &&
                         report->sequence == contact->report.sequence;

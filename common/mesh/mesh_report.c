@@ -217,8 +217,9 @@ enum mesh_verdict mesh_report_take(struct mesh *mesh, struct mesh_contact *conta
                                 IDENTITY_REPORT, field, auth.tag.data)) {
         return MESH_SIGNATURE;
     }
-    bool is_equivocal = mesh_judge_report(mesh, contact, &report, field, auth.tag.data, now, out);
-    if (!is_equivocal) {
+    struct mesh_signed_report signed_report = {
+        .report = &report, .field = field, .signature = auth.tag.data, .digest = digest};
+    if (!mesh_judge_report(mesh, contact, &signed_report, now, out)) {
         keep(mesh, contact, &report, digest, now);
     }
     return MESH_TIME;

@@ -5,8 +5,8 @@
 
 /* What says nothing of our clock: no time, no stratum (RFC 5905, 7.3). */
 #define LEAP_SAYS_NOTHING (LEAP_UNSYNCHRONISED << 6)
-#define PAD_MIN 16
-#define PAD_MIN_LAST 28 /* RFC 7822: where no MAC follows */
+#define PAD_MIN ((size_t)16)
+#define PAD_MIN_LAST ((size_t)28) /* RFC 7822: where no MAC follows */
 
 static enum mesh_verdict refuse_form(struct mesh *mesh, enum report_verdict verdict)
 {
@@ -58,8 +58,9 @@ enum mesh_verdict mesh_wire_read(struct mesh *mesh, const struct datagram *datag
 
 size_t mesh_wire_tags(const struct mesh *mesh, bool has_session)
 {
-    return (has_session ? REPORT_AUTH_SESSION_SIZE : 0) +
-           (mesh->options.group_key != NULL ? REPORT_AUTH_GROUP_SIZE : 0);
+    size_t session = has_session ? REPORT_AUTH_SESSION_SIZE : 0;
+    size_t group = mesh->options.group_key != NULL ? REPORT_AUTH_GROUP_SIZE : 0;
+    return session + group;
 }
 
 void mesh_wire_begin(struct mesh *mesh, struct mesh_draft *draft, size_t room, uint64_t transmit)
