@@ -221,6 +221,7 @@ void mesh_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct read
         cookie_jar_rotate(&mesh->jar, mesh->random, now.mono);
         mesh->gate_version++;
         mesh_post_gossip(mesh, now.mono);
+        mesh_evidence_relay(mesh, now.mono);
         mesh_judge_maintain(mesh, outlook, now.mono, out);
         mesh_table_seat(mesh, now.mono);
     }
@@ -263,6 +264,7 @@ size_t mesh_total(const struct mesh *mesh)
     for (size_t i = 0; i < mesh->count; i++) {
         total += mesh_is_member(mesh, i);
     }
+    total = mesh->options.nodes > 0 ? mesh->options.nodes : total;
     return total < mesh->options.view_size + 1 ? total : mesh->options.view_size + 1;
 }
 

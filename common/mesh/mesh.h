@@ -63,6 +63,7 @@ struct mesh_options {
     const struct mesh_memory *memories;        /* copied */
     size_t memory_count;
     unsigned faults;
+    unsigned nodes; /* n by the membership document, ourselves included; 0: those that are known */
     size_t view_size; /* at most MESH_VIEW_MAX */
     char domain[MESH_DOMAIN_MAX];
 

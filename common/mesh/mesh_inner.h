@@ -8,6 +8,7 @@
 #define COMMON_MESH_MESH_INNER_H
 #include "common/auth/certificate.h"
 #include "common/auth/pairing.h"
+#include "common/mesh/evidence.h"
 #include "common/mesh/mesh.h"
 #include "common/mesh/verdict.h"
 
@@ -23,6 +24,7 @@
 #define MESH_LETTERS_MAX 8
 #define MESH_PARCELS_MAX 4
 #define MESH_ACCUSATIONS_MAX 8
+#define MESH_PROOFS_MAX 8
 
 /* Tokens that come back with time. */
 struct mesh_bucket {
@@ -77,7 +79,9 @@ struct mesh_contact {
     struct mono heard; /* the last authentic packet */
 
     struct verdict verdict;
-    struct mesh_accusation accusations[MESH_ACCUSATIONS_MAX]; /* by it */
+    struct mesh_accusation accusations[MESH_ACCUSATIONS_MAX];   /* by it */
+    struct mesh_accusation contradictors[MESH_ACCUSATIONS_MAX]; /* reports that its own miss */
+    struct mono twins;           /* when it was last seen twice; 0: never */
     uint16_t judged_disruptions; /* of its report when it was last judged */
 
     /* The newest verified report. */
@@ -114,6 +118,16 @@ enum mesh_post_verdict {
     MESH_POST_KIND,    /* not of use here */
     MESH_POST_REFUSED, /* what it says does not hold */
     MESH_POST_VERDICTS
+};
+
+/* What was proved, with the reports that do. */
+struct mesh_proof {
+    uint32_t number; /* 0: none */
+    enum evidence_kind kind;
+    uint64_t of; /* whom it is about */
+    struct mono found;
+    struct evidence_report first;
+    struct evidence_report second;
 };
 
 /* A message that is to be told, to one member or to all that are asked. */
@@ -186,6 +200,10 @@ struct mesh {
     uint8_t previous[REPORT_PREVIOUS_SIZE]; /* of the newest report of somebody else */
     bool has_memories;                      /* epochs or incarnations changed: to be saved */
     bool is_ahead_seen;                     /* a stamp was too far ahead of us to be merged */
+    struct evidence_store evidence;
+    uint32_t proof_count; /* so far: numbers begin with 1 */
+    struct mesh_proof proofs[MESH_PROOFS_MAX];
+    unsigned maintained;
     uint32_t post_sequence;
     struct mesh_letter letters[MESH_LETTERS_MAX];
     struct mesh_parcel parcels[MESH_PARCELS_MAX];
@@ -326,20 +344,27 @@ enum mesh_verdict mesh_report_claim(const struct mesh *mesh, const struct mesh_c
 /* mesh_judge.c */
 /* The verdict as an entry of a report has it. */
 uint8_t mesh_judge_state(const struct mesh *mesh, size_t member);
+/* As a person knows it. */
+const char *mesh_name_of(const struct mesh *mesh, size_t member, char text[IDENTITY_ID_TEXT_MAX]);
+/* Says what has changed, and accuses. */
+void mesh_judge_tell(struct mesh *mesh, struct mesh_contact *contact, struct mono now,
+                     struct actions *out);
+/* The place of that id, or the one that is longest unused. */
+struct mesh_accusation *mesh_judge_find(struct mesh_accusation accusations[MESH_ACCUSATIONS_MAX],
+                                        uint64_t id);
 /* Silence, the budget, what is to be told of; every 16 s. */
 void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, struct mono now,
                          struct actions *out);
-/* A report whose signature holds. */
-struct mesh_signed_report {
-    const struct report *report;
-    struct bytes field;
-    const uint8_t *signature;
-    const uint8_t *digest; /* SECRET_SIZE octets */
-};
-/* A new one of a member's, held against those before it. True: it convicts its author. */
-bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact,
-                       const struct mesh_signed_report *signed_report, struct mono now,
-                       struct actions *out);
+
+/* mesh_evidence.c */
+/* A report of somebody else's, told to all for comparison; now and then. */
+void mesh_evidence_relay(struct mesh *mesh, struct mono now);
+/* A new verified report of a member's, held against others. True: it convicts its author. */
+bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const struct report *report,
+                       const struct evidence_report *signed_report, struct actions *out);
+/* Two live processes sign with one key. */
+void mesh_judge_twins(struct mesh *mesh, struct mesh_contact *contact, struct mono now,
+                      struct actions *out);
 /* Reports that a member passes on: of one author for comparison, or of two as a proof. */
 enum mesh_post_verdict mesh_judge_evidence(struct mesh *mesh, struct mesh_contact *contact,
                                            struct bytes body, struct mono now, struct actions *out);

@@ -15,8 +15,7 @@ uint8_t mesh_judge_state(const struct mesh *mesh, size_t member)
     return contact != NULL ? (uint8_t)verdict_state(&contact->verdict) : VERDICT_NEW;
 }
 
-/* As a person knows it. */
-static const char *name_of(const struct mesh *mesh, size_t member, char text[IDENTITY_ID_TEXT_MAX])
+const char *mesh_name_of(const struct mesh *mesh, size_t member, char text[IDENTITY_ID_TEXT_MAX])
 {
     const struct mesh_member *known = &mesh->members[member];
     if (known->option != MESH_NOBODY) {
@@ -70,8 +69,8 @@ static void accuse(struct mesh *mesh, const struct mesh_contact *contact, struct
     mesh_post(mesh, 0, REPORT_ACCUSATION, bytes_make(body, sizeof(body)), now);
 }
 
-static void tell_change(struct mesh *mesh, struct mesh_contact *contact, struct mono now,
-                        struct actions *out)
+void mesh_judge_tell(struct mesh *mesh, struct mesh_contact *contact, struct mono now,
+                     struct actions *out)
 {
     char text[IDENTITY_ID_TEXT_MAX];
     if (!verdict_take_change(&contact->verdict)) {
@@ -80,7 +79,7 @@ static void tell_change(struct mesh *mesh, struct mesh_contact *contact, struct 
     enum verdict_state state = verdict_state(&contact->verdict);
     bool is_bad = state == VERDICT_EXCLUDED || state == VERDICT_CONVICTED;
     actions_report(out, is_bad ? REPORT_WARNING : REPORT_INFO, "mesh: %s is %s: %s",
-                   name_of(mesh, contact->member, text), verdict_state_name(state),
+                   mesh_name_of(mesh, contact->member, text), verdict_state_name(state),
                    contact->verdict.cause != NULL ? contact->verdict.cause : "");
     if (is_bad) {
         accuse(mesh, contact, now);
@@ -103,7 +102,7 @@ void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct 
     contact->judged_disruptions = contact->report.disruptions;
     contact->is_ahead = false;
     verdict_round(&contact->verdict, now.mono, &round);
-    tell_change(mesh, contact, now.mono, out);
+    mesh_judge_tell(mesh, contact, now.mono, out);
 }
 
 void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, struct mono now,
@@ -115,7 +114,7 @@ void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, 
         struct mesh_contact *contact = mesh->contacts[i];
         if (contact != NULL) {
             verdict_count(&tally, &contact->verdict);
-            tell_change(mesh, contact, now, out);
+            mesh_judge_tell(mesh, contact, now, out);
         }
     }
     mesh->budget = verdict_budget(&tally, (unsigned)mesh_total(mesh), mesh->options.faults);
@@ -149,37 +148,12 @@ size_t mesh_verdicts(const struct mesh *mesh, struct member_verdict verdicts[MES
     return count;
 }
 
-bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact,
-                       const struct mesh_signed_report *signed_report, struct mono now,
-                       struct actions *out)
+struct mesh_accusation *mesh_judge_find(struct mesh_accusation accusations[MESH_ACCUSATIONS_MAX],
+                                        uint64_t id)
 {
-    const struct report *report = signed_report->report;
-    bool is_equivocal = contact->has_report && report->incarnation == contact->report.incarnation &&
-                        report->key_epoch == contact->report.key_epoch &&
-                        report->sequence == contact->report.sequence;
-    if (is_equivocal) {
-        verdict_convict(&contact->verdict, now, 0);
-        tell_change(mesh, contact, now, out);
-    }
-    return is_equivocal;
-}
-
-enum mesh_post_verdict mesh_judge_evidence(struct mesh *mesh, struct mesh_contact *contact,
-                                           struct bytes body, struct mono now, struct actions *out)
-{
-    (void)mesh;
-    (void)contact;
-    (void)body;
-    (void)now;
-    (void)out;
-    return MESH_POST_KIND;
-}
-
-static struct mesh_accusation *find_accusation(struct mesh_contact *contact, uint64_t id)
-{
-    struct mesh_accusation *place = &contact->accusations[0];
+    struct mesh_accusation *place = &accusations[0];
     for (size_t i = 0; i < MESH_ACCUSATIONS_MAX; i++) {
-        struct mesh_accusation *accusation = &contact->accusations[i];
+        struct mesh_accusation *accusation = &accusations[i];
         if (accusation->of == id) {
             return accusation;
         }
@@ -201,7 +175,7 @@ enum mesh_post_verdict mesh_judge_accusation(struct mesh *mesh, struct mesh_cont
         (id != mesh->id && mesh_find(mesh, id) == MESH_NOBODY)) {
         return MESH_POST_REFUSED;
     }
-    struct mesh_accusation *accusation = find_accusation(contact, id);
+    struct mesh_accusation *accusation = mesh_judge_find(contact->accusations, id);
     if (accusation->of == id && now.ns - accusation->last.ns < ACCUSATION_AGAIN_NS) {
         return MESH_POST_AGAIN;
     }

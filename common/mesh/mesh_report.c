@@ -186,6 +186,31 @@ static void keep(struct mesh *mesh, struct mesh_contact *contact, const struct r
     memcpy(mesh->previous, digest, sizeof(mesh->previous));
 }
 
+/* The as-of time as UTC or mesh time counts, near to a timestamp of the same clock. */
+static int64_t as_of_ns(const struct report *report, int64_t pivot_ns)
+{
+    int64_t tai_ns = report->tai_offset_s * NS_PER_S;
+    struct timestamp as_of = {report->as_of};
+    return timestamp_to_unix_ns(as_of, pivot_ns + tai_ns) - tai_ns;
+}
+
+static bool is_signed(const struct mesh *mesh, const struct mesh_contact *contact,
+                      struct bytes field, const uint8_t *signature)
+{
+    return identity_scheme_verify(mesh->options.scheme, &mesh->members[contact->member].key,
+                                  IDENTITY_REPORT, field, signature);
+}
+
+/* An old run that goes on beside a newer one: its report is fresh. */
+static bool is_twin(const struct mesh *mesh, const struct mesh_contact *contact,
+                    const struct report *report)
+{
+    int64_t now_ns = mesh->own.clock.ns;
+    int64_t age_ns = now_ns - as_of_ns(report, now_ns);
+    return contact->has_report && report->incarnation < contact->report.incarnation &&
+           age_ns < REPORT_AGE_NS_MAX && age_ns > -REPORT_AGE_NS_MAX;
+}
+
 enum mesh_verdict mesh_report_take(struct mesh *mesh, struct mesh_contact *contact,
                                    const struct mesh_packet *packet, struct mono now,
                                    struct actions *out)
@@ -210,27 +235,22 @@ enum mesh_verdict mesh_report_take(struct mesh *mesh, struct mesh_contact *conta
         return MESH_SIGNATURE;
     }
     enum mesh_verdict verdict = judge_run(mesh, contact, &report, digest, &is_known);
+    if (verdict == MESH_STALE && is_twin(mesh, contact, &report) &&
+        is_signed(mesh, contact, field, auth.tag.data)) {
+        mesh_judge_twins(mesh, contact, now, out);
+    }
     if (verdict != MESH_TIME || is_known) {
         return verdict;
     }
-    if (!identity_scheme_verify(mesh->options.scheme, &mesh->members[contact->member].key,
-                                IDENTITY_REPORT, field, auth.tag.data)) {
+    if (!is_signed(mesh, contact, field, auth.tag.data)) {
         return MESH_SIGNATURE;
     }
-    struct mesh_signed_report signed_report = {
-        .report = &report, .field = field, .signature = auth.tag.data, .digest = digest};
-    if (!mesh_judge_report(mesh, contact, &signed_report, now, out)) {
+    struct evidence_report packed;
+    bool is_packed = evidence_pack(&report, field, auth.tag.data, now, &packed);
+    if (!is_packed || !mesh_judge_report(mesh, contact, &report, &packed, out)) {
         keep(mesh, contact, &report, digest, now);
     }
     return MESH_TIME;
-}
-
-/* The as-of time as UTC or mesh time counts, near to a timestamp of the same clock. */
-static int64_t as_of_ns(const struct report *report, int64_t pivot_ns)
-{
-    int64_t tai_ns = report->tai_offset_s * NS_PER_S;
-    struct timestamp as_of = {report->as_of};
-    return timestamp_to_unix_ns(as_of, pivot_ns + tai_ns) - tai_ns;
 }
 
 static int64_t growth_ns(const struct report *report, int64_t age_ns)

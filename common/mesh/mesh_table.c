@@ -294,8 +294,7 @@ enum mesh_post_verdict mesh_take_leave(struct mesh *mesh, struct mesh_contact *c
     char text[IDENTITY_ID_TEXT_MAX];
     member->has_left = true;
     actions_report(out, REPORT_NOTICE, "mesh: %s says goodbye",
-                   member->option != MESH_NOBODY ? mesh->options.members[member->option].name
-                                                 : identity_id_format(member->id, text));
+                   mesh_name_of(mesh, contact->member, text));
     mesh_table_seat(mesh, now);
     return MESH_POST_TAKEN;
 }

@@ -152,6 +152,93 @@ static void test_restart(void)
     mesh_world_clear(&world);
 }
 
+static enum member_weight weight_of(const struct mesh_world *world, size_t by, size_t of)
+{
+    struct member_verdict verdicts[MESH_VIEW_MAX];
+    size_t count = mesh_verdicts(world->nodes[by], verdicts);
+    for (size_t i = 0; i < count; i++) {
+        if (verdicts[i].id == mesh_world_id(world, of)) {
+            return verdicts[i].weight;
+        }
+    }
+    return MEMBER_WATCHED;
+}
+
+/* The same number under two reports: its author is convicted, and those who are told know too. */
+static void test_equivocation_convicts(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 2, &opened), MESH_TIME);
+    size_t total = mesh_total(world.nodes[0]);
+    mesh_world_pass(&world, 16 * NS_PER_S);
+    /* Its state was copied: it begins with the numbers of before. */
+    struct mesh_options options = mesh_world_options(&world, 1);
+    mesh_world_start(&world, 1, &options);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 1, 0, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(weight_of(&world, 0, 1), MEMBER_CONVICTED);
+    CU_ASSERT_EQUAL(mesh_total(world.nodes[0]), total);
+    CU_ASSERT_NOT_EQUAL(weight_of(&world, 2, 1), MEMBER_CONVICTED);
+    for (int i = 0; i < 4; i++) { /* an accusation and a proof, in fragments */
+        mesh_world_pass(&world, 16 * NS_PER_S);
+        CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 2, &opened), MESH_TIME);
+    }
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 2, 1, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(weight_of(&world, 2, 1), MEMBER_CONVICTED);
+    mesh_world_clear(&world);
+}
+
+static bool has_text(const struct mesh_world *world, const char *text)
+{
+    for (size_t i = 0; i < world->out.count; i++) {
+        if (world->out.items[i].kind == ACTION_REPORT &&
+            strstr(world->out.items[i].report.text, text) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Two runs of one node, each with a session of its own: said, and neither is convicted. */
+static void test_twins(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened, request;
+    struct action_send send;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 1, 0, &opened), MESH_TIME);
+    mesh_world_pass(&world, 16 * NS_PER_S);
+    CU_ASSERT_TRUE(mesh_world_request(&world, 1, 0, &send)); /* of the old run, on its way */
+    struct mesh_options options = mesh_world_options(&world, 1);
+    options.incarnation = 2;
+    struct mesh *old = world.nodes[1];
+    world.nodes[1] = NULL;
+    mesh_world_start(&world, 1, &options);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 1, 0, &opened), MESH_TIME);
+    mesh_destroy(world.nodes[1]);
+    world.nodes[1] = old;
+    mesh_world_pass(&world, 60 * NS_PER_S);
+    bool is_said = false;
+    for (int i = 0; i < 8 && !is_said; i++) {
+        mesh_world_pass(&world, 16 * NS_PER_S);
+        if (mesh_world_request(&world, 1, 0, &send)) {
+            (void)mesh_world_serve(&world, 1, 0, &send, &request);
+            is_said = has_text(&world, "one identity, two processes");
+        }
+        if (!is_said) {
+            (void)mesh_world_exchange(&world, 1, 0, &opened);
+            is_said = has_text(&world, "one identity, two processes");
+        }
+    }
+    CU_ASSERT_TRUE(is_said);
+    CU_ASSERT_NOT_EQUAL(weight_of(&world, 0, 1), MEMBER_CONVICTED);
+    mesh_world_clear(&world);
+}
+
 /* Sessions are renewed within the exchanges, none of which is lost. */
 static void test_renewal(void)
 {
@@ -236,6 +323,8 @@ static const struct unit_case cases[] = {
     {"stripped fields gain nothing", test_stripped_fields_gain_nothing},
     {"a stranger", test_stranger},
     {"a restart", test_restart},
+    {"equivocation convicts", test_equivocation_convicts},
+    {"twins", test_twins},
     {"renewal", test_renewal},
     {"lost state", test_lost_state},
     {"a reload", test_reload},

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* What reports prove, and how that is passed on. */
+#include "common/mesh/mesh_inner.h"
+#include <string.h>
+
+#define ITEM_OVERHEAD (2 + IDENTITY_SIGNATURE_SIZE)
+#define CONTRADICTION_LIFE_NS (3600 * NS_PER_S)
+#define TWINS_AGAIN_NS (600 * NS_PER_S)
+/* One relay in so many rounds of upkeep: each costs its readers two verifications. */
+#define RELAY_ROUNDS 8
+
+static size_t put_report(uint8_t *out, const struct evidence_report *kept)
+{
+    bytes_put_u16(out, kept->size);
+    memcpy(out + 2, kept->octets, kept->size);
+    memcpy(out + 2 + kept->size, kept->signature, IDENTITY_SIGNATURE_SIZE);
+    return ITEM_OVERHEAD + kept->size;
+}
+
+static void post_reports(struct mesh *mesh, const struct evidence_report *first,
+                         const struct evidence_report *second, struct mono now)
+{
+    uint8_t body[2 * (ITEM_OVERHEAD + EVIDENCE_REPORT_SIZE_MAX)];
+    _Static_assert(sizeof(body) <= MESH_LETTER_MAX, "a proof fits a letter");
+    size_t size = put_report(body, first);
+    size += second != NULL ? put_report(body + size, second) : 0;
+    mesh_post(mesh, 0, REPORT_EVIDENCE, bytes_make(body, size), now);
+}
+
+void mesh_evidence_relay(struct mesh *mesh, struct mono now)
+{
+    if (++mesh->maintained % RELAY_ROUNDS != 0 || mesh->count < 2) {
+        return;
+    }
+    size_t member = random_below(mesh->random, (uint32_t)mesh->count);
+    const struct evidence_report *newest =
+        evidence_newest(&mesh->evidence, mesh->members[member].id);
+    if (newest != NULL) {
+        post_reports(mesh, newest, NULL, now);
+    }
+}
+
+/* In place of the oldest. A proof is found once. */
+static uint32_t keep_proof(struct mesh *mesh, enum evidence_kind kind, uint64_t of,
+                           const struct evidence_report *first,
+                           const struct evidence_report *second)
+{
+    struct mesh_proof *place = &mesh->proofs[mesh->proof_count % MESH_PROOFS_MAX];
+    *place = (struct mesh_proof){.number = ++mesh->proof_count,
+                                 .kind = kind,
+                                 .of = of,
+                                 .found = second->came,
+                                 .first = *first,
+                                 .second = *second};
+    return place->number;
+}
+
+static void exclude(struct mesh *mesh, struct mesh_contact *contact, enum evidence_kind kind,
+                    uint32_t proof, struct mono now, struct actions *out)
+{
+    verdict_exclude(&contact->verdict, now, evidence_kind_name(kind), proof);
+    mesh_judge_tell(mesh, contact, now, out);
+}
+
+/* Of two authors whose reports contradict each other one is wrong; who does so with f + 1 is. */
+static void contradict(struct mesh *mesh, struct mesh_contact *contact, uint64_t other,
+                       uint32_t proof, struct mono now, struct actions *out)
+{
+    if (contact == NULL) {
+        return;
+    }
+    struct mesh_accusation *place = mesh_judge_find(contact->contradictors, other);
+    *place = (struct mesh_accusation){.of = other, .first = now, .last = now};
+    size_t count = 0;
+    for (size_t i = 0; i < MESH_ACCUSATIONS_MAX; i++) {
+        const struct mesh_accusation *contradictor = &contact->contradictors[i];
+        count += contradictor->of != 0 && now.ns - contradictor->last.ns < CONTRADICTION_LIFE_NS;
+    }
+    if (count > mesh->options.faults) {
+        exclude(mesh, contact, EVIDENCE_CAUSALITY, proof, now, out);
+        memset(contact->contradictors, 0, sizeof(contact->contradictors));
+    }
+}
+
+bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const struct report *report,
+                       const struct evidence_report *signed_report, struct actions *out)
+{
+    struct evidence_finding finding;
+    struct mono now = signed_report->came;
+    evidence_add(&mesh->evidence, report, signed_report, &finding);
+    if (finding.kind == EVIDENCE_NONE) {
+        return false;
+    }
+    uint32_t proof = keep_proof(mesh, finding.kind, report->node, &finding.other, signed_report);
+    if (finding.kind == EVIDENCE_EQUIVOCATION) {
+        verdict_convict(&contact->verdict, now, proof);
+        mesh_judge_tell(mesh, contact, now, out);
+        post_reports(mesh, &finding.other, signed_report, now);
+        return true;
+    }
+    if (finding.kind == EVIDENCE_CAUSALITY) {
+        size_t other = mesh_find(mesh, finding.other.author);
+        contradict(mesh, contact, finding.other.author, proof, now, out);
+        contradict(mesh, mesh_contact_of(mesh, other), report->node, proof, now, out);
+        return false;
+    }
+    exclude(mesh, contact, finding.kind, proof, now, out);
+    return false;
+}
+
+void mesh_judge_twins(struct mesh *mesh, struct mesh_contact *contact, struct mono now,
+                      struct actions *out)
+{
+    char text[IDENTITY_ID_TEXT_MAX];
+    if (contact->twins.ns == 0 || now.ns - contact->twins.ns > TWINS_AGAIN_NS) {
+        actions_report(out, REPORT_WARNING,
+                       "mesh: %s is one identity, two processes: an older run of it goes on beside "
+                       "a newer one; stop one of them, and make each node a key of its own "
+                       "('chime keygen --node')",
+                       mesh_name_of(mesh, contact->member, text));
+    }
+    contact->twins = now;
+}
+
+/* One report of the body; false: it is none, of nobody known, or not signed. */
+static bool take_report(struct mesh *mesh, struct bytes body, size_t *offset, struct mono now,
+                        struct report *report, struct evidence_report *packed)
+{
+    if (body.size - *offset < ITEM_OVERHEAD) {
+        return false;
+    }
+    size_t size = bytes_u16(body, *offset);
+    if (size > EVIDENCE_REPORT_SIZE_MAX || body.size - *offset < ITEM_OVERHEAD + size) {
+        return false;
+    }
+    struct bytes field = bytes_slice(body, *offset + 2, size);
+    const uint8_t *signature = body.data + *offset + 2 + size;
+    *offset += ITEM_OVERHEAD + size;
+    if (report_read(field, report) != REPORT_OK) {
+        return false;
+    }
+    size_t member = mesh_find(mesh, report->node);
+    return mesh_is_member(mesh, member) &&
+           identity_scheme_verify(mesh->options.scheme, &mesh->members[member].key, IDENTITY_REPORT,
+                                  field, signature) &&
+           evidence_pack(report, field, signature, now, packed);
+}
+
+enum mesh_post_verdict mesh_judge_evidence(struct mesh *mesh, struct mesh_contact *contact,
+                                           struct bytes body, struct mono now, struct actions *out)
+{
+    size_t offset = 0;
+    (void)contact;
+    while (offset < body.size) {
+        struct report report;
+        struct evidence_report packed;
+        if (!take_report(mesh, body, &offset, now, &report, &packed)) {
+            return MESH_POST_REFUSED;
+        }
+        struct mesh_contact *author = mesh_contact_make(mesh, mesh_find(mesh, report.node), now);
+        if (author == NULL) {
+            return MESH_POST_REFUSED;
+        }
+        (void)mesh_judge_report(mesh, author, &report, &packed, out);
+    }
+    return body.size > 0 ? MESH_POST_TAKEN : MESH_POST_FORM;
+}
