@@ -209,6 +209,16 @@ size_t mesh_memories(const struct mesh *mesh, struct mesh_memory memories[MESH_M
     return count;
 }
 
+static void learn_delays(struct mesh *mesh, const struct mesh_outlook *outlook)
+{
+    for (size_t i = 0; i < outlook->count; i++) {
+        size_t member = mesh_find(mesh, outlook->peers[i].id);
+        if (member != MESH_NOBODY && outlook->peers[i].measure.has_estimate) {
+            mesh->members[member].delay_ns = outlook->peers[i].measure.delay_ns + 1;
+        }
+    }
+}
+
 void mesh_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct reading now,
               struct actions *out)
 {
@@ -223,6 +233,7 @@ void mesh_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct read
         mesh_post_gossip(mesh, now.mono);
         mesh_evidence_relay(mesh, now.mono);
         mesh_judge_maintain(mesh, outlook, now.mono, out);
+        learn_delays(mesh, outlook);
         mesh_table_seat(mesh, now.mono);
     }
     mesh_join_run(mesh, now.mono, out);
@@ -328,6 +339,9 @@ static void carry_over(struct mesh *mesh, struct mesh *fresh, size_t old)
     after->incarnation = before->incarnation;
     after->has_left = before->has_left;
     after->is_seated = before->is_seated;
+    after->slot = before->slot;
+    after->drawn = before->drawn;
+    after->delay_ns = before->delay_ns;
     after->certified = is_certified ? before->certified : NULL;
     before->certified = is_certified ? NULL : before->certified;
     if (before->contact > 0 && !after->is_revoked) {

@@ -11,6 +11,7 @@
 #include "common/mesh/evidence.h"
 #include "common/mesh/mesh.h"
 #include "common/mesh/verdict.h"
+#include "common/mesh/view.h"
 
 #define MESH_NEVER INT64_MAX
 #define MESH_NOBODY SIZE_MAX
@@ -50,7 +51,10 @@ struct mesh_member {
     uint32_t domain;                  /* a digest of the word; 0: none */
     uint16_t epoch;                   /* of its key, the highest seen */
     uint8_t contact;                  /* in contacts, and one more; 0: none */
-    bool is_seated;                   /* it is asked */
+    bool is_seated;                   /* it is asked ... */
+    enum view_slot slot;              /* ... for this */
+    struct mono drawn;                /* by chance */
+    int64_t delay_ns;                 /* the least round trip when it was last asked; 0: unknown */
     bool is_revoked;
     bool has_left;
 };

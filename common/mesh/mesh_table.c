@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So long a member that is silent makes room for others. */
+#define POOR_NS (600 * NS_PER_S)
+
 size_t mesh_find(const struct mesh *mesh, uint64_t id)
 {
     for (size_t i = 0; i < mesh->count; i++) {
@@ -183,21 +186,73 @@ bool mesh_table_build(struct mesh *mesh, const struct mesh_options *options,
     return true;
 }
 
+static bool has_place(const struct mesh *mesh, const struct mesh_member *member)
+{
+    if (member->option != MESH_NOBODY && mesh->options.members[member->option].host[0] != '\0') {
+        return true;
+    }
+    return member->address.family != ADDRESS_NONE ||
+           (member->certified != NULL && member->certified->certificate.node.port != 0);
+}
+
+/* For a while: then it may have changed. */
+static bool is_poor(const struct mesh_contact *contact, struct mono now)
+{
+    const struct verdict *verdict = &contact->verdict;
+    switch (verdict_state(verdict)) {
+    case VERDICT_CONVICTED:
+        return true;
+    case VERDICT_EXCLUDED:
+        return now.ns < verdict->cooled.ns;
+    case VERDICT_UNREACHABLE:
+        return now.ns - verdict->since.ns < POOR_NS;
+    default:
+        return false;
+    }
+}
+
+static struct view_candidate candidate_of(const struct mesh *mesh, size_t index, struct mono now)
+{
+    const struct mesh_member *member = &mesh->members[index];
+    const struct mesh_contact *contact = mesh_contact_of(mesh, index);
+    struct view_candidate candidate = {
+        .tag = identity_tag(member->id),
+        .domain = member->domain,
+        .delay_ns = member->delay_ns > 0 ? member->delay_ns : VIEW_UNKNOWN,
+        .width_ns = VIEW_UNKNOWN,
+        .is_available = has_place(mesh, member) && !member->is_revoked && !member->has_left &&
+                        !mesh->options.is_lost,
+        .slot = member->slot,
+        .drawn = member->drawn,
+    };
+    if (contact != NULL) {
+        candidate.is_poor = is_poor(contact, now);
+        candidate.report = contact->has_report ? &contact->report : NULL;
+    }
+    if (candidate.report != NULL && candidate.report->before_f28 != REPORT_WIDTH_UNBOUNDED &&
+        candidate.report->after_f28 != REPORT_WIDTH_UNBOUNDED) {
+        candidate.width_ns = report_width_to_ns(candidate.report->before_f28) +
+                             report_width_to_ns(candidate.report->after_f28);
+    }
+    return candidate;
+}
+
 void mesh_table_seat(struct mesh *mesh, struct mono now)
 {
-    (void)now;
-    size_t seated = 0;
+    struct view_candidate candidates[MESH_MEMBERS_MAX];
+    struct view_options options = {.size = mesh->options.view_size, .faults = mesh->options.faults};
     bool is_changed = false;
     for (size_t i = 0; i < mesh->count; i++) {
+        candidates[i] = candidate_of(mesh, i, now);
+    }
+    view_choose(&options, candidates, mesh->count, mesh->random, now);
+    for (size_t i = 0; i < mesh->count; i++) {
         struct mesh_member *member = &mesh->members[i];
-        bool has_place = member->option != MESH_NOBODY
-                             ? mesh->options.members[member->option].host[0] != '\0'
-                             : member->address.family != ADDRESS_NONE;
-        bool is_seated = has_place && !member->is_revoked && !member->has_left &&
-                         !mesh->options.is_lost && seated < mesh->options.view_size;
-        seated += is_seated;
+        bool is_seated = candidates[i].slot != VIEW_OUT;
         is_changed |= is_seated != member->is_seated;
         member->is_seated = is_seated;
+        member->slot = candidates[i].slot;
+        member->drawn = candidates[i].drawn;
     }
     mesh->view_version += is_changed;
 }
@@ -217,6 +272,11 @@ size_t mesh_seats(const struct mesh *mesh, struct mesh_seat seats[MESH_VIEW_MAX]
             snprintf(seat->name, sizeof(seat->name), "%s", given->name);
             snprintf(seat->host, sizeof(seat->host), "%s", given->host);
             seat->port = given->port;
+        } else if (member->address.family == ADDRESS_NONE && member->certified != NULL) {
+            const struct certificate_node *node = &member->certified->certificate.node;
+            identity_id_format(member->id, seat->name);
+            snprintf(seat->host, sizeof(seat->host), "%s", node->host);
+            seat->port = node->port;
         } else {
             struct address host = member->address;
             char text[ADDRESS_TEXT_MAX];
