@@ -308,6 +308,31 @@ size_t server_answer(struct server *server, const struct datagram *datagrams, si
     return answered;
 }
 
+static enum responder_verdict screen(struct server *server, const struct datagram *datagram,
+                                     struct mono now, bool is_limited)
+{
+    enum responder_verdict verdict = responder_glance(datagram);
+    if (verdict != RESPONDER_ANSWER) {
+        return verdict;
+    }
+    if (!access_is_allowed(server->access, &datagram->source)) {
+        return RESPONDER_DENIED;
+    }
+    uint64_t key = address_client_key(&datagram->source);
+    bool is_refused = is_limited && ratelimit_check(server->ratelimit, key, now, &server->random) !=
+                                        RATELIMIT_ANSWER;
+    return is_refused ? RESPONDER_LIMITED : RESPONDER_ANSWER;
+}
+
+enum responder_verdict server_screen(struct server *server, const struct datagram *datagram,
+                                     struct mono now, bool is_limited)
+{
+    enum responder_verdict verdict = screen(server, datagram, now, is_limited);
+    server->counters.received++;
+    server->counters.verdicts[verdict]++;
+    return verdict;
+}
+
 /* Signs with the request's key, or writes a crypto-NAK. */
 static void server_sign(struct server *server, struct server_reply *reply)
 {

@@ -66,6 +66,10 @@ void server_publish(struct server *server, const struct sync_state *state);
  * written; replies has room for count. */
 size_t server_answer(struct server *server, const struct datagram *datagrams, size_t count,
                      struct reading now, struct server_reply *replies);
+/* For a datagram that somebody else answers: whether its source may have an answer. It is judged
+ * and counted as all others are; by its rate only if is_limited, and never kissed. */
+enum responder_verdict server_screen(struct server *server, const struct datagram *datagram,
+                                     struct mono now, bool is_limited) MUST_CHECK;
 /* Stamps and signs. The first reply leaves at now, each further one gap_ns later (what the kernel
  * needs for one datagram; 0 if unknown). */
 void server_seal(struct server *server, struct server_reply *replies, size_t count,

@@ -3,34 +3,84 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* An answer of the gate's. */
+struct cookie {
+    uint32_t request; /* index in the batch */
+    struct gate_result result;
+};
+
 struct station {
     struct worker *worker;
     struct server *server;
-    size_t count;
+    size_t count; /* replies of the server's */
     struct server_reply replies[SERVER_BATCH_MAX];
     struct worker_reply outgoing[SERVER_BATCH_MAX];
     /* While associations share the sockets. */
     struct handover *handover;
     bool takes_groups;
     struct handover_list shared;
-    struct datagram kept[SERVER_BATCH_MAX]; /* of a batch of which some were handed over */
+    /* While there is a mesh. */
+    struct intake *intake;
+    struct gate gate;
+    size_t cookie_count;
+    struct cookie cookies[SERVER_BATCH_MAX];
+    struct datagram kept[SERVER_BATCH_MAX]; /* of a batch of which some were for others */
     uint32_t origins[SERVER_BATCH_MAX];     /* where they stood in it */
 };
 
 static_assert(SERVER_BATCH_MAX >= UDP_BATCH_MAX, "a worker hands over whole batches");
 
-/* Hands over what is an association's, and answers the rest. */
-static size_t answer_shared(struct station *station, const struct datagram *datagrams, size_t count,
-                            struct reading now)
+/* Whether an association takes it, or lets it be. */
+static bool is_shared(struct station *station, const struct datagram *datagram)
+{
+    uint32_t association = handover_find(&station->shared, datagram);
+    if (association == 0) {
+        return false;
+    }
+    if (!datagram->to_group || station->takes_groups) {
+        handover_put(station->handover, association, datagram);
+    }
+    return true;
+}
+
+/* Whether the mesh takes it, or the gate answers it: number `index` of the batch. */
+static bool is_meshed(struct station *station, const struct datagram *datagram, size_t index,
+                      struct mono now)
+{
+    if (!gate_concerns(&station->gate, datagram) ||
+        responder_glance(datagram) != RESPONDER_ANSWER) {
+        return false;
+    }
+    struct cookie *cookie = &station->cookies[station->cookie_count];
+    enum gate_verdict verdict = gate_judge(&station->gate, datagram, now, &cookie->result);
+    bool is_cookie = verdict == GATE_COOKIE;
+    if (verdict != GATE_HANDOVER && verdict != GATE_LIMITED && !is_cookie) {
+        return false;
+    }
+    /* Who is asked for a cookie is nobody yet, and limited as such. */
+    if (server_screen(station->server, datagram, now, is_cookie) != RESPONDER_ANSWER) {
+        return true;
+    }
+    if (verdict == GATE_HANDOVER) {
+        intake_put(station->intake, cookie->result.share, datagram);
+    }
+    if (is_cookie) {
+        cookie->request = (uint32_t)index;
+        station->cookie_count++;
+    }
+    return true;
+}
+
+/* Takes out what is for others, and answers the rest. */
+static size_t answer_rest(struct station *station, const struct datagram *datagrams, size_t count,
+                          struct reading now)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        uint32_t association = handover_find(&station->shared, &datagrams[i]);
-        if (association == 0) {
-            station->kept[kept] = datagrams[i];
+        const struct datagram *datagram = &datagrams[i];
+        if (!is_shared(station, datagram) && !is_meshed(station, datagram, i, now.mono)) {
+            station->kept[kept] = *datagram;
             station->origins[kept++] = (uint32_t)i;
-        } else if (!datagrams[i].to_group || station->takes_groups) {
-            handover_put(station->handover, association, &datagrams[i]);
         }
     }
     size_t replies = server_answer(station->server, station->kept, kept, now, station->replies);
@@ -40,14 +90,25 @@ static size_t answer_shared(struct station *station, const struct datagram *data
     return replies;
 }
 
+/* Whether a batch may hold anything for others: most do not, and need not be copied. */
+static bool is_mixed(const struct station *station, const struct datagram *datagrams, size_t count)
+{
+    bool is_mixed = station->shared.count > 0;
+    for (size_t i = 0; !is_mixed && i < count; i++) {
+        is_mixed = gate_concerns(&station->gate, &datagrams[i]);
+    }
+    return is_mixed;
+}
+
 static size_t on_answer(void *context, const struct datagram *datagrams, size_t count,
                         struct reading now)
 {
     struct station *station = context;
-    station->count = station->shared.count > 0
-                         ? answer_shared(station, datagrams, count, now)
+    station->cookie_count = 0;
+    station->count = is_mixed(station, datagrams, count)
+                         ? answer_rest(station, datagrams, count, now)
                          : server_answer(station->server, datagrams, count, now, station->replies);
-    return station->count;
+    return station->count + station->cookie_count;
 }
 
 static void on_seal(void *context, struct reading now, int64_t gap_ns,
@@ -61,6 +122,12 @@ static void on_seal(void *context, struct reading now, int64_t gap_ns,
             (struct worker_reply){.request = reply->request,
                                   .wants_stamp = reply->wants_stamp,
                                   .payload = bytes_make(reply->payload, reply->size)};
+    }
+    for (size_t i = 0; i < station->cookie_count; i++) {
+        const struct cookie *cookie = &station->cookies[i];
+        station->outgoing[station->count + i] = (struct worker_reply){
+            .request = cookie->request,
+            .payload = bytes_make(cookie->result.payload, cookie->result.size)};
     }
     *replies = station->outgoing;
 }
@@ -111,6 +178,7 @@ void station_destroy(struct station *station)
     /* From here on the handler is not called any more. */
     worker_destroy(station->worker);
     server_destroy(station->server);
+    gate_close(&station->gate);
     free(station);
 }
 
@@ -137,6 +205,27 @@ void station_share(struct station *station, struct handover *handover,
     station->handover = handover;
     station->shared = *list;
     station->takes_groups = takes_groups;
+    worker_unlock(station->worker);
+}
+
+void station_gate(struct station *station, struct intake *intake, const struct gate_table *table)
+{
+    worker_lock(station->worker);
+    station->intake = intake;
+    if (table != NULL && intake != NULL) {
+        gate_set(&station->gate, table);
+    } else {
+        gate_close(&station->gate);
+    }
+    worker_unlock(station->worker);
+}
+
+void station_add_gate(struct station *station, uint64_t sum[GATE_VERDICTS])
+{
+    worker_lock(station->worker);
+    for (size_t i = 0; i < GATE_VERDICTS; i++) {
+        sum[i] += gate_count(&station->gate, (enum gate_verdict)i);
+    }
     worker_unlock(station->worker);
 }
 

@@ -3,7 +3,9 @@
 #ifndef SERVER_STATION_H
 #define SERVER_STATION_H
 #include "common/host/worker.h"
+#include "common/mesh/gate.h"
 #include "server/handover.h"
+#include "server/intake.h"
 #include "server/server.h"
 
 struct station;
@@ -26,6 +28,10 @@ bool station_configure(struct station *station, const struct server_options *opt
  * also what went to a group, which all workers' sockets hear; so only one of them takes it. */
 void station_share(struct station *station, struct handover *handover,
                    const struct handover_list *list, bool takes_groups);
+/* What the station's gate lets through goes to intake. Copied; NULL: there is no mesh. */
+void station_gate(struct station *station, struct intake *intake, const struct gate_table *table);
+/* Adds the counts of this station's gate to sum. */
+void station_add_gate(struct station *station, uint64_t sum[GATE_VERDICTS]);
 /* As worker_sockets(). */
 const struct udp *station_sockets(const struct station *station, size_t *count);
 /* Adds this station's counts to *sum. */

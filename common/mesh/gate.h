@@ -10,17 +10,29 @@
 #define COMMON_MESH_GATE_H
 #include "common/auth/cookie.h"
 #include "common/base/event.h"
+#include "ntpwire/packet.h"
 #include "ntpwire/report.h"
 
 #define GATE_SESSIONS_MAX 256
 #define GATE_ANSWER_MAX REPORT_PAYLOAD_MAX_AGREED
+#define GATE_BUCKETS 256 /* of sessions, and as many of addresses */
+
+/* What may be handed over: packets of a session, handshakes of one address (or session), and
+ * handshakes of all strangers together. The interval between two, and how many may be saved up. */
+#define GATE_SESSION_NS (NS_PER_S / 32)
+#define GATE_SESSION_BURST 32
+#define GATE_HANDSHAKE_NS (NS_PER_S / 2)
+#define GATE_HANDSHAKE_BURST 8
+#define GATE_STRANGERS_NS (NS_PER_S / 16)
+#define GATE_STRANGERS_BURST 32
 
 struct gate_session {
     uint16_t id;
     uint8_t key[SECRET_SIZE]; /* of what the member sends */
 };
 
-/* A copy of what the engine knows. Wiped with secret_wipe(). */
+/* A copy of what the engine knows. Wiped with secret_wipe(). The engine rotates the jar, and hands
+ * out a new table, every COOKIE_ROTATION_NS at least. */
 struct gate_table {
     bool is_on;
     uint64_t self;
@@ -34,4 +46,64 @@ struct gate_table {
     size_t count;
     struct gate_session sessions[GATE_SESSIONS_MAX];
 };
+
+/* What becomes of a request. Each has a name and a count. */
+enum gate_verdict {
+    GATE_PLAIN = 0, /* no field of the mesh's, or no mesh: an ordinary client's */
+    GATE_HANDOVER,  /* for the engine */
+    GATE_COOKIE,    /* it is answered, if its client may be, by what gate_judge() wrote */
+    GATE_LIMITED,   /* for the engine, but too much of it: dropped */
+    /* Those are answered as GATE_PLAIN is. */
+    GATE_FORM,       /* see enum report_verdict */
+    GATE_GROUP,      /* the group's tag is missing or wrong */
+    GATE_NO_SESSION, /* of none that we have */
+    GATE_FORGED,     /* the session's tag is wrong */
+    GATE_FOREIGN,    /* a HELLO to somebody else, or a handshake that is no request */
+    GATE_VERDICTS
+};
+
+/* Full again at that instant of the oscillator; 0: always was. */
+struct gate_bucket {
+    int64_t full_ns;
+};
+
+struct gate { /* used through the calls below only */
+    struct gate_table table;
+    struct gate_bucket sessions[GATE_BUCKETS];
+    struct gate_bucket addresses[GATE_BUCKETS];
+    struct gate_bucket strangers;
+    uint64_t counts[GATE_VERDICTS];
+};
+
+/* What goes with a verdict. */
+struct gate_result {
+    uint32_t share; /* GATE_HANDOVER: whose part of a queue it takes; 0: that of all strangers */
+    size_t size;    /* GATE_COOKIE: the whole answer, at most as long as the request */
+    uint8_t payload[GATE_ANSWER_MAX];
+};
+
+const char *gate_verdict_name(enum gate_verdict verdict);
+
+/* A gate of zeros has no mesh behind it. Takes a copy of the table; what was spent stays spent. */
+void gate_set(struct gate *gate, const struct gate_table *table);
+/* Wipes the table; there is no mesh any more. */
+void gate_close(struct gate *gate);
+uint64_t gate_count(const struct gate *gate, enum gate_verdict verdict);
+
+/* Judges a datagram on a server's socket, and counts. */
+enum gate_verdict gate_judge(struct gate *gate, const struct datagram *datagram, struct mono now,
+                             struct gate_result *result) MUST_CHECK;
+
+/* Whether gate_judge() is to be asked at all: a request of version 4 whose first field may be the
+ * mesh's. Costs nothing for all others. */
+static inline bool gate_concerns(const struct gate *gate, const struct datagram *datagram)
+{
+    const struct bytes *payload = &datagram->payload;
+    if (payload->size < PACKET_SIZE + EXTENSION_SIZE_MIN_LAST || !gate->table.is_on) {
+        return false;
+    }
+    uint16_t type = bytes_u16(*payload, PACKET_SIZE);
+    return (payload->data[0] & 0x3F) == (4 << 3 | MODE_CLIENT) && type >= REPORT_TYPE_REPORT &&
+           type <= REPORT_TYPE_MESSAGE;
+}
 #endif
