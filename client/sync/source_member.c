@@ -54,16 +54,23 @@ static struct sample bare(const struct sample *sample)
     return clock;
 }
 
+/* Only what it vouches for of UTC is of a time that nobody moves: ends of many samples can be
+ * joined. A clock that is moved, and the mesh's time with all of these, is where it was seen last.
+ */
 bool source_member_narrow(struct source *source, const struct sample *sample,
                           const struct bound_rate *rate)
 {
     struct sample clock = bare(sample);
-    bool is_contradicted = bound_add(&source->member.clock, &clock, rate) == BOUND_CONTRADICTED;
+    bound_void(&source->member.clock);
+    (void)bound_add(&source->member.clock, &clock, rate);
     if (sample->is_unbounded) {
         bound_void(&source->bound);
-        return is_contradicted;
+        return false;
     }
-    return bound_add(&source->bound, sample, rate) == BOUND_CONTRADICTED || is_contradicted;
+    if (source->member.claim.timescale == TIMESCALE_MESH) {
+        bound_void(&source->bound);
+    }
+    return bound_add(&source->bound, sample, rate) == BOUND_CONTRADICTED;
 }
 
 void source_member_forget(struct source *source)

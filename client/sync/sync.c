@@ -54,6 +54,9 @@ static bool adopt(struct sync *sync, const struct sync_options *options, struct 
     sync->options.source_count = 0;
     sync->options.keyring = NULL;
     sync->span.options = options->bound;
+    if (!options->mesh.is_on) {
+        sync_mesh_leave(sync);
+    }
     return true;
 }
 
@@ -73,6 +76,7 @@ struct sync *sync_create(const struct sync_options *options, struct random *rand
     sync->selected = SIZE_MAX;
     sync->selected_told = SIZE_MAX;
     sync->hops = SYNC_HOPS_NONE;
+    sync_mesh_leave(sync);
     sync->condition = SYNC_STARTING;
     if (!adopt(sync, options, now.mono, &sync->table, error)) {
         free(sync);
@@ -191,8 +195,13 @@ void sync_take_news(struct sync *sync, struct sync_entry *entry, enum source_new
         if (!sync->has_saved_rate) {
             sync_claim_save(sync, false, now, out);
         }
-    } else if (news == SOURCE_CHANGED) {
+        return;
+    }
+    if (news == SOURCE_CHANGED) {
         sync_claim_find_condition(sync, now, out);
+    }
+    if (sync_is_member(sync, entry)) {
+        sync_mesh_run(sync, now, out);
     }
 }
 
@@ -266,6 +275,10 @@ static void take_timer(struct sync *sync, struct reading now, struct actions *ou
         sync_leap_look(sync, now.mono, out);
         sync_claim_save(sync, false, now, out);
     }
+    if (sync->mesh.tick_at.ns <= now.mono.ns) {
+        (void)sync_judge(sync, NULL, now, out);
+        sync_mesh_run(sync, now, out);
+    }
     if (sync->publish_at.ns <= now.mono.ns) {
         sync_claim_publish(sync, now, out);
     }
@@ -292,6 +305,7 @@ static void take_disruption(struct sync *sync, const struct event *event, struct
         return;
     }
     span_void(&sync->span);
+    sync_mesh_leave(sync);
     sync->has_estimate = false;
     sync->started = event->now.mono;
     snprintf(reason, sizeof(reason),
@@ -394,6 +408,7 @@ struct mono sync_deadline(const struct sync *sync)
     deadline.ns = sync->leap_at.ns < deadline.ns ? sync->leap_at.ns : deadline.ns;
     deadline.ns = sync->publish_at.ns < deadline.ns ? sync->publish_at.ns : deadline.ns;
     deadline.ns = sync->steer_at.ns < deadline.ns ? sync->steer_at.ns : deadline.ns;
+    deadline.ns = sync->mesh.tick_at.ns < deadline.ns ? sync->mesh.tick_at.ns : deadline.ns;
     /* What found no room among the last event's actions is due at once. */
     return deadline.ns > sync->handled.ns ? deadline : sync->handled;
 }

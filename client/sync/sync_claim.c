@@ -48,6 +48,9 @@ static enum sync_condition find_condition(const struct sync *sync, struct mono n
     if (has_span && !sync->is_followed && is_short) {
         return SYNC_HOLDOVER;
     }
+    if (sync->mesh.is_in) {
+        return SYNC_MESH;
+    }
     if (sync->options.is_orphan && sync->options.local_stratum > 0) {
         return SYNC_ORPHAN;
     }
@@ -184,7 +187,8 @@ void sync_claim_renew(struct sync *sync, struct reading now)
     bool is_following = has_line && (sync_is_bounded(sync) || condition == SYNC_UNBOUNDED ||
                                      (condition == SYNC_ORPHAN && sync->is_followed));
     bool is_local = condition == SYNC_LOCAL || condition == SYNC_STARTING ||
-                    condition == SYNC_ORPHAN || condition == SYNC_UNBOUNDED;
+                    condition == SYNC_ORPHAN || condition == SYNC_UNBOUNDED ||
+                    condition == SYNC_MESH;
     if (is_following && !(condition == SYNC_UNBOUNDED && sync->options.local_stratum > 0) &&
         follow_claim(sync, &estimate, now, &state)) {
         sync_leap_serve(sync, &estimate);

@@ -7,6 +7,7 @@
 #ifndef CLIENT_SYNC_SYNC_INNER_H
 #define CLIENT_SYNC_SYNC_INNER_H
 #include "client/sync/combine.h"
+#include "client/sync/meshtime.h"
 #include "client/sync/orphan.h"
 #include "client/sync/selection.h"
 #include "client/sync/span.h"
@@ -106,6 +107,17 @@ struct sync_line {
     double rate_ppm;
 };
 
+/* The mesh's own time, while that is kept. */
+struct sync_mesh {
+    bool is_in;
+    struct meshtime line;
+    struct meshtime before;  /* the last one, until it was moved */
+    struct mono settle_at;   /* a majority has seen us where we are, not before */
+    struct mono majority_at; /* when more than half of the members were heard last */
+    struct mono tick_at;     /* SYNC_NEVER: not in */
+    struct filter *filter;   /* Berkeley: of what the coordinator says; else NULL */
+};
+
 struct sync {
     struct sync_options options;   /* without sources and keyring */
     struct keyring keyring;        /* a copy */
@@ -140,6 +152,7 @@ struct sync {
     int64_t poll_ns;
     int64_t update_interval_ns;
 
+    struct sync_mesh mesh;
     struct discipline discipline;
     struct sync_line line; /* shadow */
     int64_t stepped_ns;    /* within this event: what the host's reading does not know yet */
@@ -216,6 +229,10 @@ void sync_end_epoch(struct sync *sync, const char *reason, struct actions *out);
 void sync_judge_report(struct sync *sync, struct mono now, struct actions *out);
 /* Tells the log which sources are silent or useless for a while, and when they are back. */
 void sync_judge_report_lost(struct sync *sync, struct mono now, struct actions *out);
+/* What all candidates but `without` (NULL: all) agree on, as of the last judgement; false: not f +
+ * 1 of them do. */
+bool sync_judge_agreed(const struct sync *sync, const struct sync_entry *without,
+                       struct interval *agreed) MUST_CHECK;
 /* The same for what one entry alone says, as of a judgement of all at now. */
 enum member_trial sync_judge_without(const struct sync *sync, const struct sync_entry *entry);
 bool sync_is_own_refid(const struct sync *sync, uint32_t refid);
@@ -223,6 +240,18 @@ bool sync_is_own_refid(const struct sync *sync, uint32_t refid);
 /* sync_member.c */
 /* NULL: there is no such member. */
 const struct source *sync_member_source(const struct sync *sync, uint64_t id);
+
+/* sync_mesh.c */
+/* Begins to keep the mesh's time if it is time to, and moves our line. */
+void sync_mesh_run(struct sync *sync, struct reading now, struct actions *out);
+/* Judges members by what they say of the mesh's time, in place of UTC. */
+void sync_mesh_judge(struct sync *sync, struct mono now);
+void sync_mesh_leave(struct sync *sync);
+/* Was a majority heard lately? */
+bool sync_mesh_is_held(const struct sync *sync, struct mono now);
+struct own_claim;
+/* What own_claim says of the mesh's time, beside the clock. */
+void sync_mesh_claim(const struct sync *sync, struct reading now, struct own_claim *claim);
 
 /* sync_choose.c */
 /* Those that agree, as far as options, verdicts and hops leave them. Returns how many are to be

@@ -42,6 +42,9 @@ static bool is_convicted(const struct sync *sync, const struct sync_entry *entry
 static enum source_state judge_member(const struct sync *sync, const struct sync_entry *entry)
 {
     const struct member_claim *claim = source_claim(entry->source);
+    if (sync->options.mesh.is_berkeley) {
+        return SOURCE_NOSELECT;
+    }
     if (is_convicted(sync, entry)) {
         return SOURCE_EXCLUDED;
     }
@@ -101,6 +104,13 @@ static void judge_alone(const struct sync *sync, struct sync_entry *entry, struc
     }
 }
 
+/* A member counts, offline or not. */
+static bool is_voice(const struct sync *sync, const struct sync_entry *entry)
+{
+    return sync_is_member(sync, entry) && !is_convicted(sync, entry) &&
+           !sync->options.mesh.is_berkeley;
+}
+
 /* Does it count in n? Its silence does not change that. But a peer has no time of its own to tell
  * until it follows somebody else than us: it counts while it does, or a server and a peer that
  * waits for us would wait for each other. */
@@ -110,10 +120,10 @@ static bool is_counted(const struct sync *sync, const struct sync_entry *entry)
     if (options->is_noselect || options->kind == SOURCE_BROADCAST_SERVER ||
         entry->state == SOURCE_ORPHAN || entry->state == SOURCE_OFFLINE ||
         (options->kind == SOURCE_PEER && !entry->is_candidate)) {
-        return options->kind == SOURCE_MEMBER && !is_convicted(sync, entry);
+        return is_voice(sync, entry);
     }
-    if (is_convicted(sync, entry)) {
-        return false;
+    if (options->kind == SOURCE_MEMBER) {
+        return is_voice(sync, entry);
     }
     /* A pool that has fewer addresses than were asked for is as large as it is. */
     return !(options->kind == SOURCE_POOL && entry->is_duplicate);
@@ -371,6 +381,22 @@ static void take_sample(struct sync *sync, const struct estimate *estimate, stru
     sync->updated_at = now;
 }
 
+/* The mesh's time may be far from it. */
+static void join_utc(struct sync *sync, const struct estimate *estimate, struct reading now,
+                     struct actions *out)
+{
+    char by[QUANTITY_TEXT_MAX], reason[STATUS_TEXT_MAX];
+    int64_t by_ns = estimate->wall.ns - sync_clock(sync, now).wall.ns;
+    quantity_format_duration(by_ns, true, by);
+    snprintf(reason, sizeof(reason),
+             "this node joins UTC, and leaves the mesh's own time: the "
+             "clock moves by %s",
+             by);
+    sync_mesh_leave(sync);
+    sync_clock_restart(sync);
+    sync_end_epoch(sync, reason, out);
+}
+
 bool sync_judge(struct sync *sync, const struct sync_entry *fresh, struct reading now,
                 struct actions *out)
 {
@@ -393,11 +419,18 @@ bool sync_judge(struct sync *sync, const struct sync_entry *fresh, struct readin
         }
     }
     sync->judgement.has_estimate = has_estimate;
+    bool counts = has_estimate && fresh != NULL && fresh->weight > 0;
+    if (sync->mesh.is_in && !counts) {
+        sync_mesh_judge(sync, now.mono);
+        return false;
+    }
     if (!has_estimate) {
         return false;
     }
-    bool counts = fresh != NULL && fresh->weight > 0;
     if (counts) {
+        if (sync->mesh.is_in) {
+            join_utc(sync, &estimate, now, out);
+        }
         take_sample(sync, &estimate, now.mono, out);
     }
     if (!sync->is_followed) {
@@ -408,7 +441,8 @@ bool sync_judge(struct sync *sync, const struct sync_entry *fresh, struct readin
     return counts;
 }
 
-enum member_trial sync_judge_without(const struct sync *sync, const struct sync_entry *entry)
+bool sync_judge_agreed(const struct sync *sync, const struct sync_entry *without,
+                       struct interval *agreed)
 {
     const struct sync_judgement *judgement = &sync->judgement;
     struct selection_candidate candidates[SELECTION_MAX];
@@ -417,18 +451,22 @@ enum member_trial sync_judge_without(const struct sync *sync, const struct sync_
         candidates[count++] = (struct selection_candidate){.interval = judgement->own};
     }
     for (size_t i = 0; i < sync->table.count; i++) {
-        const struct sync_entry *other = &sync->table.entries[i];
-        if (other != entry && other->is_candidate) {
-            candidates[count++] = (struct selection_candidate){.interval = other->interval};
+        const struct sync_entry *entry = &sync->table.entries[i];
+        if (entry != without && entry->is_candidate) {
+            candidates[count++] = (struct selection_candidate){.interval = entry->interval};
         }
     }
     size_t faults = judgement->faults;
     size_t total = 2 * faults + 1 > count ? 2 * faults + 1 : count;
-    struct interval agreed;
     /* f + 1 have to agree, and then what all but f of those who are here cover is the truth. */
-    if (!entry->is_candidate || count < total - faults ||
-        !selection_hull(candidates, count, total - faults, &agreed) ||
-        !selection_hull(candidates, count, count - faults, &agreed)) {
+    return count >= total - faults && selection_hull(candidates, count, total - faults, agreed) &&
+           selection_hull(candidates, count, count - faults, agreed);
+}
+
+enum member_trial sync_judge_without(const struct sync *sync, const struct sync_entry *entry)
+{
+    struct interval agreed;
+    if (!entry->is_candidate || !sync_judge_agreed(sync, entry, &agreed)) {
         return TRIAL_NONE;
     }
     return interval_overlaps(entry->interval, agreed) ? TRIAL_HIT : TRIAL_MISS;

@@ -42,14 +42,11 @@ void sync_own_claim(const struct sync *sync, struct reading now, struct own_clai
                            .tai_offset_s = (int16_t)leap_tai_offset(&sync->options.leaps, now.wall),
                            .drift_max_ppm = bound_most_ppm(&sync->options.bound, &sync->span.rate),
                            .epoch = sync->epoch};
-    claim_interval(sync, now.mono, claim);
-}
-
-bool sync_mesh_interval(const struct sync *sync, struct mono now, struct interval *interval)
-{
-    (void)now;
-    (void)interval;
-    return sync->condition == SYNC_MESH;
+    if (is_on_utc(sync)) {
+        claim_interval(sync, now.mono, claim);
+    } else {
+        sync_mesh_claim(sync, now, claim);
+    }
 }
 
 void sync_member_measured(const struct sync *sync, uint64_t id, struct reading now,

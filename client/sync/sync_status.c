@@ -5,6 +5,24 @@
 #include <math.h>
 #include <stdio.h>
 
+static void explain_mesh(const struct sync *sync, struct mono now, char reason[STATUS_TEXT_MAX])
+{
+    const struct sync_judgement *judgement = &sync->judgement;
+    char age[QUANTITY_TEXT_MAX];
+    int64_t age_ns = now.ns - sync->mesh.majority_at.ns;
+    quantity_format_duration(age_ns / NS_PER_S * NS_PER_S, false, age);
+    if (age_ns < SYNC_HOLDOVER_POLLS * sync->poll_ns) {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "no UTC: %zu of %zu members agree on the mesh's own time, ourselves included",
+                 judgement->agreeing, judgement->total);
+    } else {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "no UTC, and less than half of the mesh's %u members are heard for %s: our clock "
+                 "runs on at its rate until a majority is back",
+                 sync->options.mesh.members, age);
+    }
+}
+
 static void explain(const struct sync *sync, struct mono now, char reason[STATUS_TEXT_MAX])
 {
     const struct sync_judgement *judgement = &sync->judgement;
@@ -40,7 +58,7 @@ static void explain(const struct sync *sync, struct mono now, char reason[STATUS
                                      "others follow this clock");
         break;
     case SYNC_MESH:
-        snprintf(reason, STATUS_TEXT_MAX, "no UTC: the members of the mesh agree on its own time");
+        explain_mesh(sync, now, reason);
         break;
     case SYNC_CONDITIONS:
         break;

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT */
+/* The mesh's own time: when it is kept, who has a say in it, and what we may claim of it. */
+#include "client/sync/sync_inner.h"
+#include "client/sync/sync_member.h"
+#include "common/base/quantity.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PPM 1e-6
+/* So long after the start nobody gives up on UTC. */
+#define PATIENCE_NS (30 * NS_PER_S)
+/* Our line as a clock's estimate: it is what it is. The sd lets the system's clock follow within
+ * half a minute. */
+#define LINE_SD_NS 1e4
+#define LINE_RATE_SD_PPM 0.1
+/* Of a member whose rate is known worse than this the rate has no say. */
+#define RATE_SD_MOST_PPM 3.0
+
+/* Who moved to the mesh's time says so when the others can have seen where it is: after two polls,
+ * and so long at least; and if a majority is so near. Until then it is reckoned with as far as it
+ * is almost there: more than twice as far. */
+#define SETTLE_NS (40 * NS_PER_S)
+#define NEAR_NS (20 * NS_PER_MS)
+#define ALMOST_NS (50 * NS_PER_MS)
+
+/* A line is read to the nanosecond, and so is what is served by it. */
+#define ROUNDING_NS 2
+
+static bool is_mesh_time(const struct sync *sync, const struct member_claim *claim)
+{
+    return claim != NULL && claim->timescale == TIMESCALE_MESH &&
+           claim->timescale_id == sync->options.mesh.timescale_id;
+}
+
+static bool is_convicted(const struct sync *sync, const struct sync_entry *entry)
+{
+    return sync_is_member(sync, entry) &&
+           sync->table.names[entry->name].verdict.weight == MEMBER_CONVICTED;
+}
+
+/* Does the entry answer, with a clock of the mesh's time or one that waits for it? */
+static bool is_heard(const struct sync *sync, const struct sync_entry *entry)
+{
+    return sync_is_member(sync, entry) && entry->is_connected && source_reach(entry->source) != 0 &&
+           is_mesh_time(sync, source_claim(entry->source)) && !is_convicted(sync, entry);
+}
+
+static bool is_trusted(const struct sync *sync, const struct sync_entry *entry)
+{
+    enum member_weight weight = sync->table.names[entry->name].verdict.weight;
+    return weight == MEMBER_COUNTS || weight == MEMBER_AT_FIRST;
+}
+
+static bool has_say(const struct sync *sync, const struct sync_entry *entry)
+{
+    return is_heard(sync, entry) && is_trusted(sync, entry);
+}
+
+static bool is_settled(const struct sync_entry *entry)
+{
+    return source_claim(entry->source)->is_bounded;
+}
+
+/* Of the members that are left, ourselves included. */
+static bool is_majority(const struct sync *sync, size_t count)
+{
+    size_t members = sync->options.mesh.members;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        const struct sync_entry *entry = &sync->table.entries[i];
+        members -= is_convicted(sync, entry) && members > 1;
+    }
+    return 2 * count > members;
+}
+
+static size_t mesh_faults(const struct sync *sync)
+{
+    size_t members = sync->options.mesh.members > 0 ? sync->options.mesh.members : 1;
+    size_t faults = sync->options.faults == SYNC_FAULTS_AUTO ? selection_faults_max(members)
+                                                             : (size_t)sync->options.faults;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        const struct sync_entry *entry = &sync->table.entries[i];
+        faults -= is_convicted(sync, entry) && faults > 0;
+    }
+    return faults;
+}
+
+/* f + 1 members that have a way to UTC will have it agreed soon. */
+static bool is_utc_coming(const struct sync *sync)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        const struct sync_entry *entry = &sync->table.entries[i];
+        const struct member_claim *claim = source_claim(entry->source);
+        count += sync_is_member(sync, entry) && claim != NULL && !sync_is_silent(entry) &&
+                 claim->hops != SYNC_HOPS_NONE;
+    }
+    return count > sync->judgement.faults;
+}
+
+/* Who has a say now. */
+struct choir {
+    size_t heard; /* ourselves included */
+    size_t near;  /* of those that have a say, how many are near ours */
+    size_t count;
+    struct meshtime_voice voices[SYNC_SOURCES_MAX];
+    bool is_settled[SYNC_SOURCES_MAX];
+};
+
+static void gather(const struct sync *sync, struct reading now, struct wall ours,
+                   struct choir *choir)
+{
+    *choir = (struct choir){.heard = 1};
+    for (size_t i = 0; i < sync->table.count; i++) {
+        const struct sync_entry *entry = &sync->table.entries[i];
+        struct estimate estimate;
+        if (!is_heard(sync, entry) || !source_estimate(entry->source, now.mono, &estimate)) {
+            continue;
+        }
+        choir->heard++;
+        if (!has_say(sync, entry)) {
+            continue;
+        }
+        double offset_ns = (double)(estimate.wall.ns - ours.ns) + estimate.fraction_ns -
+                           sync->table.names[entry->name].verdict.asymmetry_ns;
+        choir->near += fabs(offset_ns) <= (double)NEAR_NS;
+        choir->is_settled[choir->count] = is_settled(entry);
+        choir->voices[choir->count++] =
+            (struct meshtime_voice){.offset_ns = offset_ns,
+                                    .has_rate = estimate.rate_sd_ppm < RATE_SD_MOST_PPM,
+                                    .rate_ppm = estimate.rate_ppm};
+    }
+}
+
+static void keep(struct choir *choir, const bool *is_kept)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < choir->count; i++) {
+        if (is_kept[i]) {
+            choir->voices[kept++] = choir->voices[i];
+        }
+    }
+    choir->count = kept;
+}
+
+/* How many keep the mesh's time within NEAR_NS above the voice; marks them. */
+static size_t mark_group(const struct choir *choir, size_t voice, bool is_in[SYNC_SOURCES_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < choir->count; i++) {
+        double above_ns = choir->voices[i].offset_ns - choir->voices[voice].offset_ns;
+        is_in[i] = choir->is_settled[i] && above_ns >= 0 && above_ns <= (double)NEAR_NS;
+        count += is_in[i];
+    }
+    return count;
+}
+
+/* The largest group that keeps the mesh's time: one of f + 1 is honest. False: there is none. */
+static bool keep_leaders(const struct sync *sync, struct choir *choir)
+{
+    bool is_in[SYNC_SOURCES_MAX];
+    size_t best = 0;
+    size_t most = 0;
+    for (size_t i = 0; i < choir->count; i++) {
+        size_t count = choir->is_settled[i] ? mark_group(choir, i, is_in) : 0;
+        best = count > most ? i : best;
+        most = count > most ? count : most;
+    }
+    if (most <= mesh_faults(sync)) {
+        return false;
+    }
+    (void)mark_group(choir, best, is_in);
+    keep(choir, is_in);
+    return true;
+}
+
+/* Who is relied on listens to the others that are, and to those that have come near; so no number
+ * of newcomers moves it. Who begins follows a group of which one is honest; without one all that
+ * wait begin together. False: nobody moves. */
+static bool choose_voices(const struct sync *sync, struct choir *choir, bool *has_own)
+{
+    *has_own = sync->mesh.line.is_settled || !keep_leaders(sync, choir);
+    if (sync->mesh.line.is_settled) {
+        bool is_kept[SYNC_SOURCES_MAX];
+        for (size_t i = 0; i < choir->count; i++) {
+            is_kept[i] =
+                choir->is_settled[i] || fabs(choir->voices[i].offset_ns) <= (double)NEAR_NS;
+        }
+        keep(choir, is_kept);
+    }
+    return choir->count > 0 && (!*has_own || is_majority(sync, choir->count + 1));
+}
+
+static void keep_estimate(struct sync *sync, struct mono now)
+{
+    struct estimate *estimate = &sync->estimate;
+    *estimate = (struct estimate){.at = now,
+                                  .rate_ppm = meshtime_rate_ppm(&sync->mesh.line),
+                                  .offset_sd_ns = LINE_SD_NS,
+                                  .rate_sd_ppm = LINE_RATE_SD_PPM,
+                                  .rate_sd_bound_ppm = LINE_RATE_SD_PPM};
+    estimate->wall = meshtime_read(&sync->mesh.line, now, &estimate->fraction_ns);
+    sync->has_estimate = true;
+    sync->judgement.has_estimate = true;
+}
+
+static void tell_jump(struct sync *sync, int64_t jump_ns, bool is_first, struct actions *out)
+{
+    char by[QUANTITY_TEXT_MAX], reason[STATUS_TEXT_MAX];
+    quantity_format_duration(jump_ns, true, by);
+    snprintf(reason, sizeof(reason),
+             is_first ? "the members of the mesh agree on its own time, without UTC; ours moves by "
+                        "%s to it"
+                      : "the mesh's time is %s from ours, and is taken over",
+             by);
+    sync_end_epoch(sync, reason, out);
+}
+
+/* Did we move, others have to see us where we are now. */
+static void begin_settling(struct sync *sync, struct mono now)
+{
+    int64_t poll_ns = 0;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        int64_t each_ns = timestamp_log2_to_ns(source_poll_log2(sync->table.entries[i].source));
+        poll_ns = is_heard(sync, &sync->table.entries[i]) && each_ns > poll_ns ? each_ns : poll_ns;
+    }
+    meshtime_settle(&sync->mesh.line, false);
+    sync->mesh.settle_at.ns = now.ns + (2 * poll_ns > SETTLE_NS ? 2 * poll_ns : SETTLE_NS);
+}
+
+static void enter(struct sync *sync, struct reading now, struct wall ours)
+{
+    sync->mesh.is_in = true;
+    sync->mesh.majority_at = now.mono;
+    double rate_ppm = sync->has_estimate ? sync->estimate.rate_ppm : sync->frequency_ppm;
+    meshtime_begin(&sync->mesh.line, now.mono, ours, rate_ppm);
+    begin_settling(sync, now.mono);
+    if (!sync->has_agreed) {
+        sync_clock_restart(sync);
+    }
+    span_void(&sync->span);
+    sync->has_agreed = false;
+    sync->hops = SYNC_HOPS_NONE;
+    sync->selected = SIZE_MAX;
+}
+
+static bool may_enter(const struct sync *sync, const struct choir *choir, struct mono now)
+{
+    return now.ns - sync->started.ns >= PATIENCE_NS && !sync_is_bounded(sync) &&
+           sync->condition != SYNC_PANIC && is_majority(sync, choir->heard) && choir->count > 0 &&
+           !is_utc_coming(sync);
+}
+
+/* Steers, and tells, after the line was moved or the sources were judged. */
+static void carry_out(struct sync *sync, struct reading now, struct actions *out)
+{
+    keep_estimate(sync, now.mono);
+    sync->poll_ns = 2 * MESHTIME_TICK_NS;
+    sync->update_interval_ns = sync->updated_at.ns > 0 ? now.mono.ns - sync->updated_at.ns : 0;
+    sync->updated_at = now.mono;
+    sync->mesh.tick_at.ns = now.mono.ns + MESHTIME_TICK_NS;
+    sync_clock_steer(sync, true, now, out);
+    sync_claim_find_condition(sync, now, out);
+    sync_claim_publish(sync, now, out);
+}
+
+/* Moves the line, or not. Returns by how much it jumped. */
+static int64_t move(struct sync *sync, struct choir *choir, struct mono now)
+{
+    bool has_own;
+    bool is_heard_by_most = is_majority(sync, choir->heard);
+    bool is_near = is_majority(sync, choir->near + 1);
+    int64_t jump_ns = 0;
+    if (!is_heard_by_most && sync->mesh.line.is_settled && !sync_mesh_is_held(sync, now)) {
+        begin_settling(sync, now);
+    }
+    if (is_heard_by_most && choose_voices(sync, choir, &has_own)) {
+        jump_ns = meshtime_follow(&sync->mesh.line, choir->voices, choir->count, mesh_faults(sync),
+                                  has_own, now);
+    } else {
+        meshtime_hold(&sync->mesh.line, now);
+    }
+    if (jump_ns != 0) {
+        begin_settling(sync, now);
+    }
+    if (now.ns >= sync->mesh.settle_at.ns && is_near && is_heard_by_most) {
+        meshtime_settle(&sync->mesh.line, true);
+    }
+    if (is_heard_by_most) {
+        sync->mesh.majority_at = now;
+    }
+    return jump_ns;
+}
+
+void sync_mesh_run(struct sync *sync, struct reading now, struct actions *out)
+{
+    struct choir choir;
+    if (!sync->options.mesh.is_on || sync->options.mesh.is_berkeley) {
+        return;
+    }
+    struct wall ours = sync_state_utc(&sync->state, sync_clock(sync, now));
+    gather(sync, now, ours, &choir);
+    bool is_first = !sync->mesh.is_in;
+    if (is_first && !may_enter(sync, &choir, now.mono)) {
+        return;
+    }
+    if (is_first) {
+        enter(sync, now, ours);
+    }
+    bool was_settled = sync->mesh.line.is_settled;
+    int64_t jump_ns = move(sync, &choir, now.mono);
+    /* Until it is relied on there is no interval to end. */
+    if (is_first || (was_settled && jump_ns != 0)) {
+        tell_jump(sync, jump_ns, is_first, out);
+    }
+    carry_out(sync, now, out);
+}
+
+void sync_mesh_leave(struct sync *sync)
+{
+    sync->mesh.is_in = false;
+    sync->mesh.tick_at.ns = SYNC_NEVER;
+}
+
+bool sync_mesh_is_held(const struct sync *sync, struct mono now)
+{
+    return sync->mesh.is_in && sync->mesh.line.is_settled &&
+           now.ns - sync->mesh.majority_at.ns <= sync->options.void_after_ns;
+}
+
+/* A reading is older than now by some seconds, in which the other line may have been slewed. */
+static int64_t slewed_ns(const struct sync_entry *entry, struct mono now)
+{
+    int64_t age_ns = now.ns - source_sample(entry->source)->sent.mono.ns;
+    return (int64_t)ceil((double)age_ns * MESHTIME_STRAY_PPM * PPM);
+}
+
+static void widen(struct interval *interval, int64_t by_ns)
+{
+    interval->earliest_ns -= by_ns;
+    interval->latest_ns += by_ns;
+}
+
+/* A clock that keeps the mesh's time, as far as it is known where it is. One that is silent for
+ * long is not known to keep it. */
+static bool find_clock(const struct sync *sync, const struct sync_entry *entry, struct mono now,
+                       int64_t own_ns, struct interval *clock)
+{
+    const struct sample *sample = source_sample(entry->source);
+    if (sample == NULL || now.ns - sample->at.ns > sync->options.void_after_ns ||
+        !sync_is_member(sync, entry) || !is_trusted(sync, entry) ||
+        !is_mesh_time(sync, source_claim(entry->source)) ||
+        !source_clock_interval(entry->source, now, clock)) {
+        return false;
+    }
+    widen(clock, slewed_ns(entry, now));
+    return is_settled(entry) ||
+           (clock->earliest_ns >= own_ns - ALMOST_NS && clock->latest_ns <= own_ns + ALMOST_NS);
+}
+
+bool sync_mesh_interval(const struct sync *sync, struct mono now, struct interval *interval)
+{
+    double unused;
+    if (!sync_mesh_is_held(sync, now)) {
+        return false;
+    }
+    int64_t own_ns = meshtime_read(&sync->mesh.line, now, &unused).ns;
+    *interval = (struct interval){own_ns - ROUNDING_NS, own_ns + ROUNDING_NS};
+    for (size_t i = 0; i < sync->table.count; i++) {
+        struct interval clock;
+        if (find_clock(sync, &sync->table.entries[i], now, own_ns, &clock)) {
+            interval->earliest_ns = clock.earliest_ns < interval->earliest_ns
+                                        ? clock.earliest_ns
+                                        : interval->earliest_ns;
+            interval->latest_ns =
+                clock.latest_ns > interval->latest_ns ? clock.latest_ns : interval->latest_ns;
+        }
+    }
+    return true;
+}
+
+/* What the members vouch for of the mesh's time, in place of UTC. */
+static void hear(struct sync *sync, struct sync_entry *entry, struct mono now)
+{
+    struct sync_judgement *judgement = &sync->judgement;
+    entry->weight = 0;
+    entry->is_candidate = false;
+    if (!sync_is_member(sync, entry) || is_convicted(sync, entry)) {
+        return;
+    }
+    judgement->total++;
+    entry->has_interval = is_mesh_time(sync, source_claim(entry->source)) && is_settled(entry) &&
+                          source_interval(entry->source, now, &entry->interval);
+    if (entry->has_interval) {
+        widen(&entry->interval, slewed_ns(entry, now));
+        entry->is_candidate = true;
+        judgement->answering++;
+    }
+}
+
+static enum source_state state_of(const struct sync *sync, const struct sync_entry *entry)
+{
+    const struct sync_judgement *judgement = &sync->judgement;
+    if (!judgement->has_agreement) {
+        return SOURCE_WAITS_REQUIRED;
+    }
+    if (!interval_overlaps(entry->interval, judgement->agreed)) {
+        return SOURCE_FALSETICKER;
+    }
+    return is_trusted(sync, entry) ? SOURCE_COMBINED : SOURCE_EXCLUDED;
+}
+
+static void mark(struct sync *sync)
+{
+    struct sync_judgement *judgement = &sync->judgement;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        struct sync_entry *entry = &sync->table.entries[i];
+        if (!entry->is_candidate) {
+            continue;
+        }
+        enum source_state state = state_of(sync, entry);
+        judgement->agreeing +=
+            judgement->has_agreement && interval_overlaps(entry->interval, judgement->agreed);
+        entry->weight = state == SOURCE_COMBINED ? 1.0 / (double)judgement->answering : 0;
+        if (!sync_is_silent(entry)) {
+            entry->state = state;
+        }
+    }
+}
+
+void sync_mesh_judge(struct sync *sync, struct mono now)
+{
+    struct sync_judgement *judgement = &sync->judgement;
+    *judgement = (struct sync_judgement){.faults = mesh_faults(sync)};
+    judgement->has_own = sync_mesh_interval(sync, now, &judgement->own);
+    judgement->answering = judgement->has_own;
+    judgement->total = 1;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        hear(sync, &sync->table.entries[i], now);
+    }
+    size_t most = selection_faults_max(judgement->total);
+    judgement->faults = judgement->faults < most ? judgement->faults : most;
+    judgement->has_agreement = sync_judge_agreed(sync, NULL, &judgement->agreed);
+    judgement->agreeing = judgement->has_own && judgement->has_agreement &&
+                          interval_overlaps(judgement->own, judgement->agreed);
+    size_t total = 2 * judgement->faults + 1;
+    total = total > judgement->answering ? total : judgement->answering;
+    judgement->needed = total - judgement->faults;
+    mark(sync);
+    keep_estimate(sync, now);
+}
+
+void sync_mesh_claim(const struct sync *sync, struct reading now, struct own_claim *claim)
+{
+    struct interval interval;
+    claim->timescale = TIMESCALE_MESH;
+    claim->is_bounded = sync_mesh_interval(sync, now.mono, &interval);
+    if (claim->is_bounded) {
+        claim->before_ns = claim->clock.ns - interval.earliest_ns;
+        claim->after_ns = interval.latest_ns - claim->clock.ns;
+        claim->drift_max_ppm += MESHTIME_STRAY_PPM;
+        claim->drift_ppm = claim->drift_max_ppm;
+    }
+}
