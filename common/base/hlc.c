@@ -241,8 +241,13 @@ bool hlc_save_due(struct hlc *hlc, const struct hlc_now *now, struct hlc_bound *
     if (!atomic_load(&hlc->is_started) || hlc->saving != NOTHING) {
         return false;
     }
-    int64_t reached = later(atomic_load(&hlc->last), atomic_load(&hlc->seen));
-    reached = later(reached, physical(hlc, now->reading));
+    int64_t clock = physical(hlc, now->reading);
+    int64_t reached = later(later(atomic_load(&hlc->last), atomic_load(&hlc->seen)), clock);
+    /* Whoever waits for the old bound gives no stamp, and so needs no new one: else each restart of
+     * a process that does not live long would push it, and soon out of the clock's reach. */
+    if (reached == hlc->resumed && is_waiting(hlc, reached, clock)) {
+        reached = clock;
+    }
     int64_t durable = atomic_load(&hlc->bound);
     if (subtract_saturating(durable, reached) >= ticks(hlc->ahead_ns / 2) || durable == INT64_MAX) {
         return false;

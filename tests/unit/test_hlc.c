@@ -358,9 +358,13 @@ static void restarts_behind_the_bound(void)
     /* Within reach: wait for it. */
     CU_ASSERT_TRUE_FATAL(hlc_init(&hlc, &saved, OFFSET_NS));
     hlc_confirm(&hlc, now.reading);
-    save(&hlc, now);
     CU_ASSERT_EQUAL(hlc_send(&hlc, &now, &stamp), HLC_WAITING);
+    /* A process that ends again before that leaves the bound where it was. */
+    CU_ASSERT_FALSE(hlc_save_due(&hlc, &now, &bound));
     now = now_at(99);
+    CU_ASSERT_TRUE(hlc_save_due(&hlc, &now, &bound));
+    CU_ASSERT_EQUAL(bound.stamp.bits, stamp_at(99 + HLC_GRANULES_PER_S, 0).bits);
+    hlc_saved(&hlc, true);
     CU_ASSERT_EQUAL(hlc_send(&hlc, &now, &stamp), HLC_WAITING);
     CU_ASSERT_EQUAL(stamp.bits, 42);
     CU_ASSERT_EQUAL(send_at(&hlc, now_at(100)), stamp_at(100, 1).bits);
