@@ -172,11 +172,12 @@ const struct mesh *node_mesh(const struct node *node)
     return node->mesh;
 }
 
-enum hlc_verdict node_stamp(struct node *node, struct reading now, struct hlc_stamp *stamp)
+enum hlc_verdict node_stamp(struct node *node, struct reading now, const struct hlc_stamp *message,
+                            struct hlc_stamp *stamp)
 {
     if (node->mesh == NULL) {
         return HLC_UNSTARTED;
     }
     node_mesh_look(node, now);
-    return mesh_stamp(node->mesh, now.mono, stamp);
+    return mesh_stamp(node->mesh, now.mono, message, stamp);
 }

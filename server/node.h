@@ -43,7 +43,8 @@ const struct sync_state *node_claim(const struct node *node);
 const struct sync *node_sync(const struct node *node);
 /* NULL: there is none. */
 const struct mesh *node_mesh(const struct node *node);
-/* A stamp of the hybrid logical clock. HLC_UNSTARTED without a mesh. */
-enum hlc_verdict node_stamp(struct node *node, struct reading now,
+/* A stamp of the hybrid logical clock; with a message's, of its receipt. HLC_UNSTARTED without a
+ * mesh. */
+enum hlc_verdict node_stamp(struct node *node, struct reading now, const struct hlc_stamp *message,
                             struct hlc_stamp *stamp) MUST_CHECK;
 #endif

@@ -169,10 +169,12 @@ void mesh_look(struct mesh *mesh, const struct own_claim *own, struct mono now)
     }
 }
 
-enum hlc_verdict mesh_stamp(struct mesh *mesh, struct mono now, struct hlc_stamp *stamp)
+enum hlc_verdict mesh_stamp(struct mesh *mesh, struct mono now, const struct hlc_stamp *message,
+                            struct hlc_stamp *stamp)
 {
     struct hlc_now at = mesh_hlc_now(mesh, now);
-    return hlc_send(&mesh->hlc, &at, stamp);
+    return message != NULL ? hlc_receive(&mesh->hlc, &at, *message, stamp)
+                           : hlc_send(&mesh->hlc, &at, stamp);
 }
 
 static void save(struct mesh *mesh, struct mono now, struct actions *out)

@@ -214,9 +214,10 @@ size_t mesh_verdicts(const struct mesh *mesh, struct member_verdict verdicts[MES
 /* Members that count in n, ourselves included: all of them, or those of the view. */
 size_t mesh_total(const struct mesh *mesh);
 
-/* A stamp for an event of the program's own, or for a message from elsewhere (client/lib, tests).
- */
-enum hlc_verdict mesh_stamp(struct mesh *mesh, struct mono now, struct hlc_stamp *stamp) MUST_CHECK;
+/* A stamp for an event of the program's own; with a message's stamp, for its receipt: it is merged
+ * as one of a member is (client/lib, tests). */
+enum hlc_verdict mesh_stamp(struct mesh *mesh, struct mono now, const struct hlc_stamp *message,
+                            struct hlc_stamp *stamp) MUST_CHECK;
 
 /* What the workers need to sort packets; the version grows when it changes. */
 uint32_t mesh_gate_version(const struct mesh *mesh);

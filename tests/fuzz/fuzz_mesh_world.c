@@ -173,7 +173,7 @@ void world_reload(struct world *world, enum world_node node, uint8_t choice)
 static void check_stamp(struct world *world, enum world_node node)
 {
     struct hlc_stamp stamp;
-    enum hlc_verdict verdict = mesh_stamp(world->nodes[node], world->now, &stamp);
+    enum hlc_verdict verdict = mesh_stamp(world->nodes[node], world->now, NULL, &stamp);
     FUZZ_REQUIRE((unsigned)verdict < HLC_VERDICTS);
     if (verdict != HLC_OK && verdict != HLC_STALLED) {
         return;

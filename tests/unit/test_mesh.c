@@ -297,6 +297,34 @@ static void test_reload(void)
     mesh_world_clear(&world);
 }
 
+/* Programs pass stamps on: the receipt of a message lies behind it, and not behind one from too far
+ * ahead. */
+static void test_stamps(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    struct hlc_stamp first, message, receipt;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    for (int i = 0; i < 2; i++) {
+        struct mesh_outlook outlook = {.own = world.own[i]};
+        outlook.own.clock = mesh_world_reading(&world).wall;
+        world.out.count = 0;
+        mesh_run(world.nodes[i], &outlook, mesh_world_reading(&world), &world.out);
+        mesh_saved(world.nodes[i], true, world.now);
+    }
+    CU_ASSERT_EQUAL_FATAL(mesh_stamp(world.nodes[0], world.now, NULL, &first), HLC_OK);
+    message.bits = first.bits + HLC_COUNTS_PER_GRANULE;
+    CU_ASSERT_EQUAL(mesh_stamp(world.nodes[1], world.now, &message, &receipt), HLC_OK);
+    CU_ASSERT_TRUE(hlc_is_after(receipt, message));
+    struct hlc_stamp far = {first.bits + (uint64_t)HLC_GRANULES_PER_S * HLC_COUNTS_PER_GRANULE};
+    CU_ASSERT_EQUAL(mesh_stamp(world.nodes[1], world.now, &far, &receipt), HLC_AHEAD);
+    CU_ASSERT_EQUAL(mesh_stamp(world.nodes[1], world.now, NULL, &receipt), HLC_OK);
+    CU_ASSERT_FALSE(hlc_is_after(receipt, far));
+    mesh_world_clear(&world);
+}
+
 /* A group key keeps out who does not have it, before any other work. */
 static void test_group(void)
 {
@@ -328,6 +356,7 @@ static const struct unit_case cases[] = {
     {"renewal", test_renewal},
     {"lost state", test_lost_state},
     {"a reload", test_reload},
+    {"stamps for programs", test_stamps},
     {"a group key", test_group},
 };
 UNIT_MAIN("mesh", cases)
