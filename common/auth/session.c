@@ -138,6 +138,11 @@ bool session_seal(struct session *session, struct mono now, uint8_t *packet, siz
     return compute(session->send, bytes_make(packet, size), tag);
 }
 
+bool session_tag(struct session *session, struct bytes covered, uint8_t tag[SESSION_TAG_SIZE])
+{
+    return compute(session->send, covered, tag);
+}
+
 static bool is_replayed(const struct session *session, uint32_t counter)
 {
     if (counter == 0) {

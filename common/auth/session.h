@@ -65,6 +65,10 @@ bool session_is_spent(const struct session *session, struct mono now);
  * crypto library fails; a counter is never used twice. */
 bool session_seal(struct session *session, struct mono now, uint8_t *packet, size_t size,
                   uint8_t tag[SESSION_TAG_SIZE]) MUST_CHECK;
+/* The tag of what session_seal() sealed and somebody changed since; for those who try what becomes
+ * of that. No counter is taken. */
+bool session_tag(struct session *session, struct bytes covered,
+                 uint8_t tag[SESSION_TAG_SIZE]) MUST_CHECK;
 /* Judges what the other side sealed. Only a packet that verifies moves the window. */
 enum session_verdict session_open(struct session *session, struct mono now, struct bytes covered,
                                   const uint8_t tag[SESSION_TAG_SIZE]) MUST_CHECK;

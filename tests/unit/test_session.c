@@ -216,6 +216,23 @@ static enum session_verdict open_at(struct session *session, const struct sealed
                         bytes_make(sealed->octets, PACKET_ROOM), sealed->tag);
 }
 
+/* Another tag for what was changed after it was sealed: as good, and without another counter. */
+static void tags_again(void)
+{
+    struct pair pair = make_pair();
+    struct sealed sealed = seal(pair.a);
+    uint8_t tag[SESSION_TAG_SIZE];
+    struct bytes covered = bytes_make(sealed.octets, PACKET_ROOM);
+    CU_ASSERT_TRUE(session_tag(pair.a, covered, tag));
+    CU_ASSERT_EQUAL(memcmp(tag, sealed.tag, sizeof tag), 0);
+    sealed.octets[0] ^= 1;
+    CU_ASSERT_EQUAL(open_at(pair.b, &sealed, 0), SESSION_FORGED);
+    CU_ASSERT_TRUE(session_tag(pair.a, covered, sealed.tag));
+    CU_ASSERT_EQUAL(open_at(pair.b, &sealed, 0), SESSION_OK);
+    CU_ASSERT_EQUAL(session_sent(pair.a), 1);
+    end_pair(&pair);
+}
+
 /* The tag is what Python's hmac gives. */
 static void seals_with_hmac_sha256(void)
 {
@@ -316,6 +333,7 @@ static const struct unit_case cases[] = {
     {"draws and leaves nothing", draws_and_leaves_nothing},
     {"cookies prove an address", cookies_prove_an_address},
     {"cookies grow stale", cookies_grow_stale},
+    {"what was changed is tagged again", tags_again},
     {"seals with HMAC-SHA256", seals_with_hmac_sha256},
     {"finds each changed bit", finds_each_changed_bit},
     {"takes each packet once", takes_each_packet_once},
