@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SLICES 50
@@ -85,6 +86,16 @@ static void tell(struct teller *teller, const struct message *message)
     }
 }
 
+/* What this process has worked so far: that others work besides does not count. */
+static int64_t worked_ns(void *context)
+{
+    struct timespec time;
+    (void)context;
+    return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0
+               ? (int64_t)time.tv_sec * NS_PER_S + time.tv_nsec
+               : 0;
+}
+
 static void run_seed(struct teller *teller, size_t run)
 {
     const struct campaign *campaign = teller->campaign;
@@ -99,6 +110,7 @@ static void run_seed(struct teller *teller, size_t run)
         return;
     }
     world_listen(world, campaign->listener, NULL);
+    world_time(world, worked_ns, NULL);
     message.kind = MESSAGE_PROGRESS;
     for (int i = 1; i < SLICES && !teller->has_failed; i++) {
         world_run(world, campaign->scenario->duration_ns / SLICES * i);

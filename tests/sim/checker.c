@@ -6,18 +6,26 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Timestamps are cut to 2^-32 s, made odd or even, and counted up where two would be equal. */
 #define STAMP_TOLERANCE_NS 8
 
 void checker_fail(struct checker *checker, const struct checker_place *place, const char *text)
 {
+    char line[CHECKER_TEXT_MAX];
     checker->violations++;
-    if (checker->violations > 1) {
+    if (checker->violations > 1 && checker->listener == NULL) {
         return;
     }
-    snprintf(checker->first, sizeof(checker->first), "at %.9f s, %s %zu: %.200s",
-             (double)place->truth_ns / 1e9, place->node, place->number, text);
+    snprintf(line, sizeof(line), "at %.9f s, %s %zu: %.200s", (double)place->truth_ns / 1e9,
+             place->node, place->number, text);
+    if (checker->violations == 1) {
+        memcpy(checker->first, line, sizeof(line));
+    }
+    if (checker->listener != NULL) {
+        checker->listener(checker->listener_context, line);
+    }
 }
 
 void checker_poll(struct checker *checker, const struct checker_place *place, int64_t since_ns,

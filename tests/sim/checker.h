@@ -11,6 +11,8 @@
 struct checker {
     uint64_t violations;
     char first[CHECKER_TEXT_MAX];
+    void (*listener)(void *context, const char *line); /* told of each; NULL: nobody is */
+    void *listener_context;
 };
 
 /* Where and when something happens. */

@@ -24,6 +24,7 @@ int64_t fault_offset_ns(const struct fault *fault, int64_t truth_ns, size_t clie
         return client % 2 == 0 ? fault->offset_ns : -fault->offset_ns;
     case FAULT_LEAP:
     case FAULT_SILENT:
+    default:
         break;
     }
     return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fault.h - how a server lies: what is wrong with its clock, or with what it answers. */
+/* fault.h - how a server lies: what is wrong with its clock, or with what it answers. Members of
+ * a mesh lie in more ways: liar.h. */
 #ifndef TESTS_SIM_FAULT_H
 #define TESTS_SIM_FAULT_H
 #include "common/base/instant.h"
@@ -11,7 +12,17 @@ enum fault_kind {
     FAULT_STUCK,  /* its clock stands still */
     FAULT_TWO_FACED, /* ahead for every second client, behind for the others */
     FAULT_LEAP,      /* it announces a leap second that does not come */
-    FAULT_SILENT     /* it does not answer */
+    FAULT_SILENT,    /* it does not answer */
+    /* Of members of a mesh only, whose packets liar.h rewrites, as it does for the first ones: */
+    FAULT_JUST_INSIDE, /* as wrong as still meets what the honest agree on */
+    FAULT_LATE,        /* its answers leave later than they say */
+    FAULT_WIDE,        /* it is wrong, and its interval wide enough to meet any other */
+    FAULT_COLLUDING,   /* all of its group tell the same wrong time, and vouch for it narrowly */
+    FAULT_EQUIVOCATE,  /* two reports of one number: one for each half of the members */
+    FAULT_FORGE,       /* it sends reports in the name of others */
+    FAULT_REPLAY,      /* it sends reports and packets of yesterday again */
+    FAULT_HLC,         /* its logical clock is far ahead */
+    FAULT_KINDS
 };
 
 struct fault {

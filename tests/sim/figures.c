@@ -36,6 +36,17 @@ const struct figure_info figure_infos[FIGURES] = {
     [FIGURE_PACKETS_PER_HOUR] = {"packets-per-hour", "packets_per_hour",
                                  "requests per hour and node", UNIT_COUNT},
     [FIGURE_EXCHANGES] = {"exchanges", "exchanges", "answers believed", UNIT_COUNT},
+    [FIGURE_ROUNDS] = {"rounds-to-1ms", "rounds_to_1ms", "rounds to 1 ms apart", UNIT_COUNT},
+    [FIGURE_APART] = {"apart", "apart_ns", "honest clocks apart, last", UNIT_NS},
+    [FIGURE_BIAS] = {"bias", "bias_ns", "mean error of the mesh", UNIT_NS},
+    [FIGURE_EXCLUSION] = {"exclusion-rounds", "exclusion_rounds", "rounds to exclude liars",
+                          UNIT_COUNT},
+    [FIGURE_FALSE_EXCLUSIONS] = {"false-exclusions", "false_exclusions", "false exclusions",
+                                 UNIT_COUNT},
+    [FIGURE_NODE_PACKETS] = {"packets-per-second", "packets_per_second", "packets per s and member",
+                             UNIT_COUNT},
+    [FIGURE_NODE_OCTETS] = {"octets-per-second", "octets_per_second", "octets per s and member",
+                            UNIT_COUNT},
     [FIGURE_VIOLATIONS] = {"violations", "violations", "violations", UNIT_COUNT},
 };
 
@@ -288,8 +299,10 @@ bool figures_summarise(const struct figures *runs, size_t count, struct figures 
         qsort(values, measured, sizeof(*values), compare);
         if (measured == 0) {
             summary->values[i] = NAN;
-        } else if (i == FIGURE_VIOLATIONS) {
+        } else if (i == FIGURE_VIOLATIONS || i == FIGURE_FALSE_EXCLUSIONS) {
             summary->values[i] = sum;
+        } else if (i == FIGURE_ROUNDS || i == FIGURE_EXCLUSION) {
+            summary->values[i] = values[measured - 1];
         } else if (i == FIGURE_CONTAINMENT || i == FIGURE_CLAIM_HELD) {
             summary->values[i] = values[0];
         } else {

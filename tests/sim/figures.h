@@ -31,7 +31,14 @@ enum figure {
     FIGURE_PACKETS,          /* requests sent */
     FIGURE_PACKETS_PER_HOUR, /* and node */
     FIGURE_EXCHANGES,        /* answered, and believed */
-    FIGURE_VIOLATIONS,       /* that the checker saw */
+    FIGURE_ROUNDS,           /* of a mesh: polls until all honest clocks stay within 1 ms */
+    FIGURE_APART,            /* how far they are apart in the end */
+    FIGURE_BIAS,             /* the mean error of its honest clocks, signed */
+    FIGURE_EXCLUSION, /* polls from a liar's first miss until the last honest one excludes it */
+    FIGURE_FALSE_EXCLUSIONS, /* of honest members by honest ones */
+    FIGURE_NODE_PACKETS,     /* that a member sends per second */
+    FIGURE_NODE_OCTETS,
+    FIGURE_VIOLATIONS, /* that the checker saw */
     FIGURES
 };
 
@@ -52,6 +59,7 @@ struct figures {
     uint64_t seed;
     uint64_t hash;
     double values[FIGURES];
+    double cpu_ns; /* of a mesh's members, for an exchange; no two runs take the same */
     char violation[FIGURES_TEXT_MAX]; /* the first one; empty if there was none */
 };
 
@@ -88,8 +96,8 @@ void series_add_claim(struct series *series, bool is_held, double distance_ns);
  * is interval_ns. False if memory is short. */
 bool figures_compute(const struct series *series, size_t count, int64_t interval_ns,
                      struct figures *figures) MUST_CHECK;
-/* The median of each figure over several runs, count > 0; containment: the least, violations: the
- * sum. False if memory is short. */
+/* The median of each figure over several runs, count > 0; containment: the least, violations and
+ * false exclusions: the sum, the rounds of a mesh: the greatest. False if memory is short. */
 bool figures_summarise(const struct figures *runs, size_t count,
                        struct figures *summary) MUST_CHECK;
 #endif

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define VALUE_MAX 40
-#define JSON_PER_RUN 2048
+#define JSON_PER_RUN 3072
 
 void text_clear(struct text *text)
 {
@@ -195,6 +195,16 @@ static void table_line(const struct results *results, const struct figures *summ
     text_add(text, "\n");
 }
 
+/* Of a mesh; not the same each time. 0: unknown. */
+static double mean_cpu_us(const struct results *results)
+{
+    double sum_ns = 0;
+    for (size_t i = 0; i < results->count; i++) {
+        sum_ns += results->runs[i].cpu_ns;
+    }
+    return results->count > 0 ? sum_ns / (double)results->count / 1e3 : 0;
+}
+
 void results_table(const struct results *results, double speed, struct text *text)
 {
     struct figures summary;
@@ -221,6 +231,10 @@ void results_table(const struct results *results, double speed, struct text *tex
     }
     if (results->node_kib > 0) {
         text_add(text, "  %-28s %14.1f\n", "KiB of memory per node", results->node_kib);
+    }
+    double cpu_us = mean_cpu_us(results);
+    if (cpu_us > 0) {
+        text_add(text, "  %-28s %14.1f us\n", "CPU per node and exchange", cpu_us);
     }
     text_add(text, "  %-28s %14.16" PRIx64 "\n", "hash", results_hash(results));
 }
@@ -260,6 +274,8 @@ void results_json(const struct results *results, double speed, struct text *text
     json_hash(&json, results_hash(results));
     json_put_number(&json, "virtual_s_per_s", speed);
     json_put_number(&json, "node_kib", results->node_kib > 0 ? results->node_kib : NAN);
+    double cpu_us = mean_cpu_us(results);
+    json_put_number(&json, "cpu_us", cpu_us > 0 ? cpu_us : NAN);
     json_open_object(&json, "summary");
     json_figures(&json, &summary);
     json_close_object(&json);

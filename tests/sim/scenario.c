@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/sim/scenario.h"
 #include "common/config/config_value.h"
+#include "tests/sim/scenario_mesh.h"
 #include "tests/sim/scenario_schema.h"
 #include "tests/sim/scenario_value.h"
 #include <ini.h>
@@ -12,7 +13,8 @@
 #define SENTENCE_MAX 512
 #define NEAR_DISTANCE 3
 
-static const char *const section_names[SECTIONS] = {"scenario", "node", "link", "fault", "bounds"};
+static const char *const section_names[SECTIONS] = {"scenario", "node",   "link",  "fault",
+                                                    "mesh",     "attack", "bounds"};
 
 /* How far the text has been read. Lines are counted as they are handed to inih, since not every
  * build of it tells them; sections are read here, since one may be empty. */
@@ -152,9 +154,23 @@ static void begin_fault(struct scan *scan, const char *name)
     scan->target = fault;
 }
 
+static void begin_attack(struct scan *scan, const char *name)
+{
+    struct scenario *scenario = scan->scenario;
+    if (scenario->attack_count == SCENARIO_SECTIONS_MAX) {
+        complain(scan, scan->line, "more than %d [attack] sections", SCENARIO_SECTIONS_MAX);
+        return;
+    }
+    struct scenario_attack *attack = &scenario->attacks[scenario->attack_count++];
+    scenario_attack_defaults(attack);
+    snprintf(attack->name, sizeof(attack->name), "%s", name);
+    attack->line = scan->line;
+    scan->target = attack;
+}
+
 static void begin_section(struct scan *scan, const char *text, size_t size)
 {
-    static const size_t names_wanted[SECTIONS] = {0, 1, 2, 1, 0};
+    static const size_t names_wanted[SECTIONS] = {0, 1, 2, 1, 0, 1, 0};
     char words[4][SCENARIO_NAME_MAX];
     size_t count = cut_words(text + 1, size - 1, words);
     int section = -1;
@@ -166,7 +182,7 @@ static void begin_section(struct scan *scan, const char *text, size_t size)
     if (section < 0 || count != names_wanted[section] + 1 || text[size - 1] != ']') {
         complain(scan, scan->line,
                  "%.*s is no section; accepted: [scenario], [node NAME], [link NODE NODE], "
-                 "[fault NAME], [bounds]",
+                 "[fault NAME], [mesh], [attack NAME], [bounds]",
                  (int)(size < 60 ? size : 60), text);
     } else {
         scan->section = (enum scenario_section)section;
@@ -176,6 +192,8 @@ static void begin_section(struct scan *scan, const char *text, size_t size)
             begin_link(scan, words[1], words[2]);
         } else if (section == SECTION_FAULT) {
             begin_fault(scan, words[1]);
+        } else if (section == SECTION_ATTACK) {
+            begin_attack(scan, words[1]);
         } else {
             scan->target = scan->scenario;
         }
@@ -377,6 +395,11 @@ static void check_chimed(struct scan *scan, const struct scenario_node *node)
     }
 }
 
+static void complain_mesh(void *context, unsigned long line, const char *sentence)
+{
+    complain(context, line, "%s", sentence);
+}
+
 /* What only shows when all has been read. */
 static void check_whole(struct scan *scan)
 {
@@ -410,11 +433,14 @@ static void check_whole(struct scan *scan)
     for (size_t i = 0; i < scenario->fault_count; i++) {
         const struct scenario_fault *fault = &scenario->faults[i];
         int node = scenario_find_node(scenario, fault->node);
-        if (fault->kind < 0 || node < 0 || scenario->nodes[node].kind != SCENARIO_SERVER) {
-            complain(scan, fault->line, "[fault %s] needs a kind, and as node a server",
+        const struct scenario_node *liar = node < 0 ? NULL : &scenario->nodes[node];
+        if (fault->kind < 0 || liar == NULL || !scenario_mesh_can_lie(liar, fault->kind)) {
+            complain(scan, fault->line,
+                     "[fault %s] needs a kind, and as node a server, or members of a mesh",
                      fault->name);
         }
     }
+    scenario_mesh_check(scenario, complain_mesh, scan);
     if (scenario->node_count == 0 || nodes > SCENARIO_NODES_MAX) {
         complain(scan, 0, "%lld nodes; 1 to %d are accepted", (long long)nodes, SCENARIO_NODES_MAX);
     }

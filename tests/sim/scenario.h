@@ -14,7 +14,8 @@
 
 #define SCENARIO_NAME_MAX 32
 #define SCENARIO_SECTIONS_MAX 64 /* of each kind */
-#define SCENARIO_NODES_MAX 4096  /* all groups together */
+#define SCENARIO_NODES_MAX 16000 /* all groups together */
+#define SCENARIO_DOMAIN_MAX 32
 
 #define SCENARIO_COMMANDS_MAX 8
 
@@ -39,6 +40,24 @@ struct scenario_set {
     int64_t by_ns;
 };
 
+/* At at_ns its process is killed; after duration_ns it starts again. */
+struct scenario_restart {
+    int64_t at_ns;
+    int64_t duration_ns;
+};
+
+/* What makes a node that runs the daemon's engine a member of the mesh: all of these groups are one
+ * mesh. */
+struct scenario_member {
+    bool is_member;
+    int64_t view;
+    bool is_berkeley;
+    char domain[SCENARIO_DOMAIN_MAX]; /* of failure; empty: none */
+    /* So many of the group, its first ones, have the sources that it gives; -1: all. */
+    int64_t ask_count;
+    double ask_share; /* the same as a share, rounded up; negative: not given */
+};
+
 /* What only a node that runs the daemon's engine has. */
 struct scenario_chimed {
     struct scenario_groups pool; /* each by one name with several addresses */
@@ -56,6 +75,9 @@ struct scenario_chimed {
     struct scenario_command commands[SCENARIO_COMMANDS_MAX];
     size_t set_count;
     struct scenario_set sets[SCENARIO_COMMANDS_MAX];
+    size_t restart_count;
+    struct scenario_restart restarts[SCENARIO_COMMANDS_MAX];
+    struct scenario_member member;
 };
 
 /* One node, or several of a kind. */
@@ -98,6 +120,27 @@ struct scenario_fault {
     double rate_ppm;
 };
 
+/* What all members have in common. */
+struct scenario_mesh {
+    bool is_stand_in; /* signatures that cost no public-key work, but are booked as if */
+    int64_t poll_ns;
+    int64_t max_offset_ns; /* of the logical clocks */
+    int64_t known;         /* of a larger mesh, so many members are configured at each */
+    /* Members stand in a ring: the way between two of them takes so much longer, in proportion to
+     * their distance, if they are opposite to each other. */
+    int64_t ring_delay_ns;
+};
+
+/* Somebody on the way between members. */
+struct scenario_attack {
+    char name[SCENARIO_NAME_MAX];
+    unsigned long line;
+    int kind; /* enum attack_kind */
+    int64_t from_ns;
+    int64_t until_ns;
+    double share; /* of the members' datagrams */
+};
+
 struct scenario {
     char name[SCENARIO_NAME_MAX];
     int64_t duration_ns;
@@ -119,6 +162,9 @@ struct scenario {
     struct scenario_link links[SCENARIO_SECTIONS_MAX];
     size_t fault_count;
     struct scenario_fault faults[SCENARIO_SECTIONS_MAX];
+    struct scenario_mesh mesh;
+    size_t attack_count;
+    struct scenario_attack attacks[SCENARIO_SECTIONS_MAX];
     /* What the figures of a run must not exceed, or fall below: not a number where none is given.
      */
     double most[FIGURES];
@@ -138,6 +184,10 @@ int scenario_find_node(const struct scenario *scenario, const char *name);
  * group; a link that names both goes before one that does not. */
 const struct scenario_link *scenario_find_link(const struct scenario *scenario, const char *a,
                                                const char *b, bool *is_turned);
+/* How many nodes of a group have the sources that it gives. */
+size_t scenario_asking(const struct scenario_node *node);
+/* How many members the mesh has; 0: there is none. */
+size_t scenario_members(const struct scenario *scenario);
 /* Whether a figure keeps its bounds; a figure that could not be measured keeps none. */
 bool scenario_is_kept(const struct scenario *scenario, enum figure figure, double value);
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/sim/scenario_schema.h"
 #include "tests/sim/scenario_chimed.h"
+#include "tests/sim/scenario_mesh.h"
 #include "tests/sim/scenario_value.h"
 #include <math.h>
 #include <stdio.h>
@@ -205,8 +206,10 @@ TAKE(take_route_back, struct scenario_link, append_route(&to->back, value))
 
 static bool take_fault_kind(void *target, const char *value)
 {
-    static const char *const kinds[] = {"offset", "ramp",   "stuck", "two-faced",
-                                        "leap",   "silent", NULL};
+    static const char *const kinds[] = {
+        "offset", "ramp",      "stuck",      "two-faced", "leap",   "silent", "just-inside", "late",
+        "wide",   "colluding", "equivocate", "forge",     "replay", "hlc",    NULL};
+    _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == FAULT_KINDS + 1, "a word for each");
     return value_choice(value, kinds, &((struct scenario_fault *)target)->kind);
 }
 
@@ -230,7 +233,7 @@ const struct scenario_key scenario_keys[] = {
     {SECTION_SCENARIO, "broken-from", duration_text, take_broken_from, false},
     {SECTION_SCENARIO, "leap", "none, insert or delete", take_leap, false},
     {SECTION_NODE, "kind", "server, prober or chimed", take_kind, false},
-    {SECTION_NODE, "count", "1 to 4096", take_count, false},
+    {SECTION_NODE, "count", "1 to 16000", take_count, false},
     {SECTION_NODE, "stratum", "1 to 15", take_stratum, false},
     {SECTION_NODE, "precision", "a duration from 1 ns to 15 ms", take_precision, false},
     {SECTION_NODE, "rate", rate_text, take_rate, false},
@@ -259,6 +262,15 @@ const struct scenario_key scenario_keys[] = {
     {SECTION_NODE, "interleaved", "yes or no", scenario_chimed_interleaved, false},
     {SECTION_NODE, "control", "system or shadow", scenario_chimed_control, false},
     {SECTION_NODE, "faults", "auto, or 0 to 31", scenario_chimed_faults, false},
+    {SECTION_NODE, "mesh", "yes or no", scenario_mesh_member, false},
+    {SECTION_NODE, "view", "4 to 16", scenario_mesh_view, false},
+    {SECTION_NODE, "algorithm", "agreement or berkeley", scenario_mesh_algorithm, false},
+    {SECTION_NODE, "domain", "a word", scenario_mesh_domain, false},
+    {SECTION_NODE, "ask-count", "how many of the group have its sources", scenario_mesh_ask_count,
+     false},
+    {SECTION_NODE, "ask-share", share_text, scenario_mesh_ask_share, false},
+    {SECTION_NODE, "restart", "how long and when, such as \"10 s at 1 h\"", scenario_mesh_restart,
+     true},
     {SECTION_NODE, "min-sources", "1 to 64", scenario_chimed_min_sources, false},
     {SECTION_NODE, "max-distance", duration_text, scenario_chimed_max_distance, false},
     {SECTION_NODE, "drift-class", "a class that chimed.conf(5) names", scenario_chimed_drift_class,
@@ -294,13 +306,25 @@ const struct scenario_key scenario_keys[] = {
     {SECTION_LINK, "outage", "how long and when, such as \"10 min at 1 h\"", take_outage, true},
     {SECTION_LINK, "route", route_text, take_route, true},
     {SECTION_LINK, "route-back", route_text, take_route_back, true},
-    {SECTION_FAULT, "node", "the name of a server", take_fault_node, false},
-    {SECTION_FAULT, "kind", "offset, ramp, stuck, two-faced, leap or silent", take_fault_kind,
-     false},
+    {SECTION_FAULT, "node", "the name of a server or of members", take_fault_node, false},
+    {SECTION_FAULT, "kind",
+     "offset, ramp, stuck, two-faced, leap or silent; of members offset, ramp, two-faced, silent, "
+     "just-inside, late, wide, colluding, equivocate, forge, replay or hlc",
+     take_fault_kind, false},
     {SECTION_FAULT, "from", duration_text, take_from, false},
     {SECTION_FAULT, "until", duration_text, take_until, false},
     {SECTION_FAULT, "offset", "a duration such as \"-50 ms\"", take_fault_offset, false},
     {SECTION_FAULT, "rate", rate_text, take_fault_rate, false},
+    {SECTION_MESH, "signatures", "ed25519 or stand-in", scenario_mesh_signatures, false},
+    {SECTION_MESH, "poll", "a power of two from 1 s to 1024 s", scenario_mesh_poll, false},
+    {SECTION_MESH, "max-offset", "a duration up to 1 h", scenario_mesh_max_offset, false},
+    {SECTION_MESH, "known", "16 to 255", scenario_mesh_known, false},
+    {SECTION_MESH, "ring-delay", "a duration up to 1 s", scenario_mesh_ring_delay, false},
+    {SECTION_ATTACK, "kind", "replay, redirect, reflect, strip, flip or garbage",
+     scenario_mesh_attack_kind, false},
+    {SECTION_ATTACK, "from", duration_text, scenario_mesh_attack_from, false},
+    {SECTION_ATTACK, "until", duration_text, scenario_mesh_attack_until, false},
+    {SECTION_ATTACK, "share", share_text, scenario_mesh_attack_share, false},
 };
 const size_t scenario_keys_count = sizeof(scenario_keys) / sizeof(scenario_keys[0]);
 _Static_assert(sizeof(scenario_keys) / sizeof(scenario_keys[0]) <= SCENARIO_KEYS_MAX, "its room");
@@ -314,6 +338,7 @@ void scenario_set_defaults(struct scenario *scenario)
     scenario->poll_ns = 64 * NS_PER_S;
     scenario->filter = FILTER_BANK;
     scenario->broken_from_ns = INT64_MAX;
+    scenario_mesh_defaults(&scenario->mesh);
     for (size_t i = 0; i < FIGURES; i++) {
         scenario->most[i] = NAN;
         scenario->least[i] = NAN;
@@ -326,6 +351,7 @@ void scenario_node_defaults(struct scenario_node *node)
     *node = (struct scenario_node){
         .kind = -1, .count = 1, .precision_ns = 100, .stratum = 1, .filter = -1};
     scenario_chimed_defaults(&node->chimed);
+    scenario_member_defaults(&node->chimed.member);
 }
 
 void scenario_link_defaults(struct scenario_link *link)

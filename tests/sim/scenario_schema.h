@@ -10,6 +10,8 @@ enum scenario_section {
     SECTION_NODE,
     SECTION_LINK,
     SECTION_FAULT,
+    SECTION_MESH,
+    SECTION_ATTACK,
     SECTION_BOUNDS,
     SECTIONS
 };
@@ -25,7 +27,7 @@ struct scenario_key {
 };
 extern const struct scenario_key scenario_keys[];
 extern const size_t scenario_keys_count;
-#define SCENARIO_KEYS_MAX 96 /* no fewer than scenario_keys_count */
+#define SCENARIO_KEYS_MAX 128 /* no fewer than scenario_keys_count */
 
 /* What stands where a section gives nothing. */
 void scenario_set_defaults(struct scenario *scenario);

@@ -2,7 +2,7 @@
 #include "tests/sim/world.h"
 #include "tests/sim/world_check.h"
 #include "tests/sim/world_core.h"
-#include "tests/sim/world_host.h"
+#include "tests/sim/world_member.h"
 #include "tests/sim/world_network.h"
 #include "tests/sim/world_prober.h"
 #include <math.h>
@@ -96,6 +96,8 @@ static void sample_chimed(struct world *world, struct world_node *node, struct m
         series_add_interval(&node->series,
                             interval_contains(status.interval, world_core_utc_ns(world)),
                             (double)(status.interval.latest_ns - status.interval.earliest_ns) / 2);
+    } else if (node->member != NULL) {
+        world_member_sample_interval(world, node);
     }
     world_check_claims(world, node, reading, &status);
     world_check_distances(world, node, now);
@@ -106,7 +108,8 @@ static bool sample_node(struct world *world, struct world_node *node)
 {
     struct mono now = oscillator_read(&node->oscillator, world->truth_ns);
     /* About a leap second a clock that is right but for a microsecond may be off by a second. */
-    if (world_core_is_asleep(node) || world_core_is_leaping(world)) {
+    if (world_core_is_asleep(node) || world_core_is_leaping(world) ||
+        (node->member != NULL && !world_member_counts(world, node))) {
         series_add(&node->series, NAN);
         return false;
     }
@@ -134,13 +137,16 @@ static void sample_all(struct world *world)
         world->spread_square_sum += (greatest_ns - least_ns) * (greatest_ns - least_ns);
         world->spread_count++;
     }
+    if (world->nodes.mesh != NULL) {
+        world_member_sample(world);
+    }
     world_core_plan(world, world->truth_ns + world->scenario->sample_ns, HAPPENING_SAMPLE, 0);
 }
 
 static void tick(struct world *world, uint64_t which)
 {
     struct world_node *node = &world->nodes.items[which >> 32];
-    if ((uint32_t)which != node->timer_draw) {
+    if ((uint32_t)which != node->timer_draw || world->truth_ns < node->start_ns) {
         return;
     }
     node->timer.ns = INT64_MIN; /* it has fired: even an equal deadline needs another */
@@ -179,6 +185,8 @@ static void happen(struct world *world, enum happening kind, uint64_t which)
     case HAPPENING_COMMAND:
     case HAPPENING_SET:
     case HAPPENING_RESUME:
+    case HAPPENING_KILL:
+    case HAPPENING_BOOT:
         world_host_happen(world, kind, which);
         break;
     }
@@ -212,8 +220,9 @@ static void place_faults(struct world *world)
         const struct scenario_fault *given = &scenario->faults[i];
         int group = scenario_find_node(scenario, given->node);
         assert(group >= 0);
+        bool is_liar = scenario->nodes[group].chimed.member.is_member; /* liar.h's to tell */
         world->faults[i] = (struct fault){.kind = (enum fault_kind)given->kind,
-                                          .node = world->nodes.first[group],
+                                          .node = is_liar ? SIZE_MAX : world->nodes.first[group],
                                           .from_ns = given->from_ns,
                                           .until_ns = given->until_ns,
                                           .offset_ns = given->offset_ns,
@@ -290,6 +299,19 @@ void world_listen(struct world *world, world_listener *listener, void *context)
 {
     world->listener = listener;
     world->listener_context = context;
+    world->checker.listener = listener;
+    world->checker.listener_context = context;
+}
+
+void world_time(struct world *world, world_clock *clock, void *context)
+{
+    world->clock = clock;
+    world->clock_context = context;
+}
+
+uint64_t world_decisions(const struct world *world)
+{
+    return world->nodes.mesh == NULL ? 0 : world->nodes.mesh->decisions;
 }
 
 /* Seconds; infinite if it was never noticed. */
@@ -308,7 +330,7 @@ static size_t add_figures(const struct world *world, struct series *series, stru
             const struct prober_counters *counters = prober_counters(node->prober);
             figures->values[FIGURE_PACKETS] += (double)counters->asked;
             figures->values[FIGURE_EXCHANGES] += (double)counters->verdicts[EXCHANGE_OK];
-        } else if (node->host != NULL) {
+        } else if (node->host != NULL && (node->member == NULL || node->member->liar == NULL)) {
             figures->values[FIGURE_PACKETS] += (double)node->host->asked;
             figures->values[FIGURE_EXCHANGES] += (double)node->host->good;
             figures->values[FIGURE_SOURCE] =
@@ -331,6 +353,9 @@ bool world_figures(const struct world *world, struct figures *figures)
     }
     *figures = (struct figures){.seed = world->seed, .hash = world->hash};
     figures->values[FIGURE_SOURCE] = NAN;
+    for (size_t i = FIGURE_ROUNDS; i <= FIGURE_NODE_OCTETS; i++) {
+        figures->values[i] = NAN;
+    }
     size_t count = add_figures(world, series, figures);
     bool ok = figures_compute(series, count, world->scenario->sample_ns, figures);
     free(series);
@@ -340,6 +365,9 @@ bool world_figures(const struct world *world, struct figures *figures)
     figures->values[FIGURE_SPREAD] =
         world->spread_count > 0 ? sqrt(world->spread_square_sum / (double)world->spread_count)
                                 : NAN;
+    if (world->nodes.mesh != NULL) {
+        world_member_figures(world, figures);
+    }
     figures->values[FIGURE_VIOLATIONS] = (double)world->checker.violations;
     snprintf(figures->violation, sizeof(figures->violation), "%s", world->checker.first);
     return ok;

@@ -21,6 +21,11 @@ void world_destroy(struct world *world);
 void world_run(struct world *world, int64_t until_ns);
 /* Sums up. False if memory is short. */
 bool world_figures(const struct world *world, struct figures *figures) MUST_CHECK;
+/* A clock by which the CPU time of members of a mesh is measured; nothing else depends on it. */
+typedef int64_t world_clock(void *context);
+void world_time(struct world *world, world_clock *clock, void *context);
+/* A hash of what a mesh's honest members decided: verdicts, intervals, corrections. */
+uint64_t world_decisions(const struct world *world);
 void world_listen(struct world *world, world_listener *listener, void *context);
 /* How many nodes it has. */
 size_t world_node_count(const struct world *world);

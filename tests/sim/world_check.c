@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/sim/world_check.h"
 #include "ntpwire/packet.h"
+#include "tests/sim/world_member.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -24,6 +25,17 @@
 void world_check_begins(struct world_node *node, struct world_association *association)
 {
     association->quick += node->options->chimed.is_iburst ? QUICK_START : 1;
+}
+
+void world_check_member(struct world_node *node, uint32_t number, uint64_t run)
+{
+    for (size_t i = 0; i < SYNC_SOURCES_MAX; i++) {
+        struct world_association *association = &node->host->associations[i];
+        if (association->number == number && number != 0 && (run == 0 || run != association->run)) {
+            association->quick += QUICK_START;
+            association->run = run;
+        }
+    }
 }
 
 /* All polls begin anew. */
@@ -59,6 +71,10 @@ void world_check_request(struct world *world, struct world_node *node,
     }
     if (packet.mode != MODE_CLIENT && packet.mode != MODE_ACTIVE) {
         return; /* a passive peer answers at once */
+    }
+    if (node->member != NULL && world_member_is_handshake(send)) {
+        association->quick++; /* its steps follow each other at once, and the first requests too */
+        return;
     }
     struct mono now = oscillator_read(&node->oscillator, world->truth_ns);
     int64_t since_ns = now.ns - association->asked_at.ns;
@@ -205,7 +221,8 @@ void world_check_answers(struct world *world, const struct world_node *node,
 /* Nobody vouches for UTC in these. */
 static bool is_without_reference(const struct status *status)
 {
-    return status->condition == SYNC_LOCAL || status->condition == SYNC_ORPHAN;
+    return status->condition == SYNC_LOCAL || status->condition == SYNC_ORPHAN ||
+           status->condition == SYNC_MESH;
 }
 
 /* What is assumed is broken, by the scenario's will. */

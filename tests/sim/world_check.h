@@ -5,9 +5,11 @@
 #define TESTS_SIM_WORLD_CHECK_H
 #include "tests/sim/world_host.h"
 
-/* An association was opened, a clock was set by another or a machine slept, an operator spoke: some
- * requests may be quick, and the clock may be stepped. */
+/* An association was opened, a member began a session or its clock anew (run tells it from
+ * other runs; 0: that is not known, and it may be any), a clock was set by another or a machine
+ * slept, an operator spoke: some requests may be quick, and the clock may be stepped. */
 void world_check_begins(struct world_node *node, struct world_association *association);
+void world_check_member(struct world_node *node, uint32_t association, uint64_t run);
 void world_check_disrupted(struct world_node *node);
 void world_check_command(struct world_node *node, enum command_kind kind);
 

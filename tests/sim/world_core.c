@@ -63,6 +63,9 @@ int64_t world_core_lie_ns(const struct world *world, const struct world_node *no
 
 bool world_core_is_honest(const struct world *world, const struct world_node *node)
 {
+    if (node->member != NULL) {
+        return node->member->liar == NULL || !liar_is_active(node->member->liar, world->truth_ns);
+    }
     for (size_t i = 0; i < world->scenario->fault_count; i++) {
         if (world->faults[i].node == world_core_index(world, node) &&
             world->faults[i].from_ns <= world->truth_ns) {

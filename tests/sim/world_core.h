@@ -19,7 +19,9 @@ enum happening {
     HAPPENING_COMMAND,  /* node, index among its commands */
     HAPPENING_SET,      /* node, index among its sets */
     HAPPENING_RESUME,   /* node, index among its suspends */
-    HAPPENING_LEAP      /* node; the servers': their number and no more */
+    HAPPENING_LEAP,     /* node; the servers': their number and no more */
+    HAPPENING_KILL,     /* node */
+    HAPPENING_BOOT      /* node */
 };
 
 /* A datagram on its way. */
@@ -47,6 +49,8 @@ struct world {
     struct checker checker;
     world_listener *listener;
     void *listener_context;
+    world_clock *clock; /* NULL: what is done takes no time */
+    void *clock_context;
     /* Of the peers' clocks: greatest - least, at each sample that counts. */
     double spread_square_sum;
     size_t spread_count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/sim/world_host.h"
 #include "tests/sim/world_check.h"
+#include "tests/sim/world_member_check.h"
 #include "tests/sim/world_network.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +13,9 @@
 #define SAVE_NS (5 * NS_PER_MS)
 /* What a resolver is asked, in the lower bits of a happening: group, number within it + 1 (0: all),
  * association. */
-#define NODE_SHIFT 48
-#define GROUP_SHIFT 42
-#define NUMBER_SHIFT 28
+#define NODE_SHIFT 46
+#define GROUP_SHIFT 40
+#define NUMBER_SHIFT 26
 _Static_assert(SCENARIO_NODES_MAX <= 1 << (HAPPENING_SHIFT - NODE_SHIFT) &&
                    SCENARIO_SECTIONS_MAX <= 1 << (NODE_SHIFT - GROUP_SHIFT) &&
                    SCENARIO_NODES_MAX < 1 << (GROUP_SHIFT - NUMBER_SHIFT),
@@ -22,8 +23,10 @@ _Static_assert(SCENARIO_NODES_MAX <= 1 << (HAPPENING_SHIFT - NODE_SHIFT) &&
 
 static void deliver(struct world *world, struct world_node *node, struct event *event)
 {
-    event->now = world_core_read(world, node, 0);
-    world_core_handle(world, node, event);
+    if (node->member == NULL || !node->member->is_down) {
+        event->now = world_core_read(world, node, 0);
+        world_core_handle(world, node, event);
+    }
 }
 
 void world_host_start(struct world *world, struct world_node *node)
@@ -36,6 +39,12 @@ void world_host_start(struct world *world, struct world_node *node)
     for (size_t i = 0; i < chimed->set_count; i++) {
         world_core_plan(world, chimed->sets[i].at_ns, HAPPENING_SET,
                         world_core_which(world, node, i));
+    }
+    for (size_t i = 0; i < chimed->restart_count && node->member != NULL; i++) {
+        const struct scenario_restart *restart = &chimed->restarts[i];
+        world_core_plan(world, restart->at_ns, HAPPENING_KILL, world_core_which(world, node, 0));
+        world_core_plan(world, restart->at_ns + restart->duration_ns, HAPPENING_BOOT,
+                        world_core_which(world, node, 0));
     }
     const struct oscillator_options *oscillator = &node->options->oscillator;
     for (size_t i = 0; i < oscillator->suspend_count; i++) {
@@ -126,6 +135,11 @@ static void perform_send(struct world *world, struct world_node *node, struct ac
             send->source.port = port_of(association->number);
         }
         world_check_request(world, node, association, send);
+    } else if (send->source.family == ADDRESS_NONE) {
+        send->source = node->address;
+    }
+    if (node->member != NULL) {
+        world_member_check_send(world, node, send);
     }
     world_network_send(world, node, send);
 }
@@ -314,6 +328,9 @@ static void perform(struct world *world, struct world_node *node, struct action 
         server_publish(node->server, &action->publish);
         break;
     case ACTION_SAVE:
+        if (node->member != NULL) {
+            world_member_save(node, &action->save);
+        }
         world_core_plan(world, world->truth_ns + SAVE_NS, HAPPENING_SAVED,
                         world_core_which(world, node, action->save.what));
         break;
@@ -338,15 +355,27 @@ void world_host_handle(struct world *world, struct world_node *node, const struc
     actions.count = 0;
     node->host->is_fresh = false;
     bool is_datagram = event->kind == EVENT_DATAGRAM;
+    bool is_member = node->member != NULL;
+    if (is_member) {
+        world_member_check_before(world, node, event);
+    }
     if ((is_datagram && event->datagram.association == 0 &&
          !node_wants(node->node, &event->datagram)) ||
         (event->kind == EVENT_SENT && event->sent.association == 0)) {
         server_handle(node->server, event, &actions);
         world_check_answers(world, node, event, &actions);
+    } else if (is_member) {
+        world_member_handle(world, node, event, &actions);
     } else {
         node_handle(node->node, event, &actions);
     }
+    if (is_member) {
+        world_member_check_after(world, node, event);
+    }
     for (size_t i = 0; i < actions.count; i++) {
+        if (is_member && actions.items[i].kind == ACTION_SEND) {
+            world_member_check_answer(world, node, event, &actions.items[i].send);
+        }
         perform(world, node, &actions.items[i], event->now);
     }
     world_check_event(world, node, event->now.mono);
@@ -372,6 +401,9 @@ void world_host_happen(struct world *world, enum happening kind, uint64_t which)
     size_t index = (size_t)(uint32_t)which;
     struct event event = {.kind = EVENT_SAVED};
     if (kind == HAPPENING_SAVED) {
+        if (node->member != NULL && !node->member->is_down) {
+            world_member_saved(node, (enum saved)index);
+        }
         event.saved.what = (enum saved)index;
         deliver(world, node, &event);
     } else if (kind == HAPPENING_COMMAND) {
@@ -395,5 +427,9 @@ void world_host_happen(struct world *world, enum happening kind, uint64_t which)
         deliver(world, node, &event);
     } else if (kind == HAPPENING_LEAP) {
         leap(world, node);
+    } else if (kind == HAPPENING_KILL) {
+        world_member_kill(world, node);
+    } else if (kind == HAPPENING_BOOT) {
+        world_member_boot(world, node);
     }
 }

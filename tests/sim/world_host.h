@@ -13,6 +13,7 @@ struct world_association {
     uint64_t asked;
     struct mono asked_at;
     unsigned quick;      /* how many requests may still come sooner than the poll interval */
+    uint64_t run;        /* of a member's clock: what begins anew when it does; 0: none yet */
     unsigned unanswered; /* requests since the last good answer */
     /* NTP's root distance of its source, and the mean of it. */
     bool has_distance;

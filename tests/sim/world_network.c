@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/sim/world_network.h"
-#include "tests/sim/world_host.h"
+#include "tests/sim/world_member.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,8 +29,7 @@ static struct flight *take_flight(struct world *world)
     return flight;
 }
 
-static void launch(struct world *world, const struct action_send *send, const uint8_t *payload,
-                   int64_t arrival_ns)
+static void launch(struct world *world, const struct attack_datagram *datagram, int64_t arrival_ns)
 {
     struct flight *flight = take_flight(world);
     if (flight == NULL) {
@@ -38,10 +37,10 @@ static void launch(struct world *world, const struct action_send *send, const ui
         checker_fail(&world->checker, &place, "no memory for another datagram");
         return;
     }
-    flight->source = send->source;
-    flight->destination = send->destination;
-    flight->size = send->size;
-    memcpy(flight->payload, payload, send->size);
+    flight->source = datagram->source;
+    flight->destination = datagram->destination;
+    flight->size = datagram->size;
+    memcpy(flight->payload, datagram->payload, datagram->size);
     world_core_plan(world, arrival_ns, HAPPENING_ARRIVAL, (uint64_t)(flight - world->flights));
 }
 
@@ -64,23 +63,60 @@ static bool falsify(struct world *world, const struct world_node *node, uint8_t 
     return true;
 }
 
+/* A datagram is on its way from one node to another: it leaves hold_ns from now. */
+static void carry(struct world *world, const struct attack_datagram *datagram, int64_t hold_ns)
+{
+    struct world_node *from = world_nodes_find(&world->nodes, &datagram->source);
+    struct world_node *to = world_nodes_find(&world->nodes, &datagram->destination);
+    int64_t more_ns = 0;
+    struct path *path = from == NULL || to == NULL
+                            ? NULL
+                            : world_nodes_path(&world->nodes, world_core_index(world, from),
+                                               world_core_index(world, to), &more_ns);
+    int64_t arrivals_ns[2];
+    size_t copies = path == NULL ? 0 : path_send(path, world->truth_ns, arrivals_ns);
+    for (size_t i = 0; i < copies; i++) {
+        launch(world, datagram, arrivals_ns[i] + more_ns + hold_ns);
+    }
+}
+
+/* Somebody on the way between two members may take it up. */
+static void carry_attacked(struct world *world, struct attack_datagram *datagram, int64_t hold_ns)
+{
+    struct world_mesh *mesh = world->nodes.mesh;
+    for (size_t i = 0; i < mesh->attack_count; i++) {
+        struct attack_datagram more;
+        if (attack_meet(&mesh->attacks[i], world->truth_ns, datagram, &more)) {
+            carry(world, &more, hold_ns);
+        }
+    }
+    carry(world, datagram, hold_ns);
+}
+
+static bool is_member(const struct world_node *node)
+{
+    return node != NULL && node->member != NULL;
+}
+
 void world_network_send(struct world *world, struct world_node *node,
                         const struct action_send *send)
 {
-    struct world_node *target = world_nodes_find(&world->nodes, &send->destination);
-    struct path *path = target == NULL
-                            ? NULL
-                            : world_nodes_path(&world->nodes, world_core_index(world, node),
-                                               world_core_index(world, target));
     world->hash = run_hash_add_bytes(world->hash, bytes_make(send->payload, send->size));
-    uint8_t payload[ACTION_PAYLOAD_MAX];
-    memcpy(payload, send->payload, send->size);
-    int64_t arrivals_ns[2];
-    size_t copies = path == NULL || !falsify(world, node, payload)
-                        ? 0
-                        : path_send(path, world->truth_ns, arrivals_ns);
-    for (size_t i = 0; i < copies; i++) {
-        launch(world, send, payload, arrivals_ns[i]);
+    int64_t hold_ns = 0;
+    struct attack_datagram datagram = {
+        .source = send->source, .destination = send->destination, .size = send->size};
+    memcpy(datagram.payload, send->payload, send->size);
+    bool leaves = falsify(world, node, datagram.payload);
+    if (leaves && is_member(node) && node->member->liar != NULL) {
+        struct action_send lie = *send;
+        leaves = world_member_lies(world, node, &lie, &hold_ns);
+        memcpy(datagram.payload, lie.payload, lie.size);
+    }
+    if (leaves && is_member(node) &&
+        is_member(world_nodes_find(&world->nodes, &send->destination))) {
+        carry_attacked(world, &datagram, hold_ns);
+    } else if (leaves) {
+        carry(world, &datagram, hold_ns);
     }
     if (send->wants_stamp) {
         struct event event = {.now = world_core_read(world, node, 0), .kind = EVENT_SENT};

@@ -41,8 +41,13 @@ static struct world_way *find_way(const struct world_node *node, size_t to)
     return NULL;
 }
 
-struct path *world_nodes_path(const struct world_nodes *nodes, size_t from, size_t to)
+struct path *world_nodes_path(struct world_nodes *nodes, size_t from, size_t to, int64_t *more_ns)
 {
+    *more_ns = 0;
+    if (nodes->items[from].member != NULL && nodes->items[to].member != NULL) {
+        return world_mesh_path(nodes->mesh, nodes->items[from].member, nodes->items[to].member,
+                               more_ns);
+    }
     struct world_way *way = find_way(&nodes->items[from], to);
     if (way != NULL) {
         return &way->there;
@@ -88,14 +93,17 @@ static int8_t log2_of(int64_t ns)
     return log2;
 }
 
-static bool start_node(struct world_node *node, const struct sync_options *sync_options,
-                       const struct access *access, struct random *random,
-                       char error[WORLD_ERROR_MAX])
+/* Everything of a process; truth_ns is when it starts. */
+static bool start_node(struct world_nodes *nodes, struct world_node *node,
+                       const struct node_options *node_options, struct random *random,
+                       int64_t truth_ns, char error[WORLD_ERROR_MAX])
 {
-    struct reading now = system_clock_read(&node->clock, oscillator_read(&node->oscillator, 0));
+    const struct access *access = nodes->access;
+    struct reading now =
+        system_clock_read(&node->clock, oscillator_read(&node->oscillator, truth_ns));
     random_init_seeded(&node->random, random_u64(random));
     char why[SYNC_ERROR_MAX];
-    node->node = node_create(&(struct node_options){.sync = sync_options}, &node->random, now, why);
+    node->node = node_create(node_options, &node->random, now, why);
     if (node->node == NULL) {
         snprintf(error, WORLD_ERROR_MAX, "%.200s", why);
         return false;
@@ -114,13 +122,14 @@ static bool start_node(struct world_node *node, const struct sync_options *sync_
     return true;
 }
 
-static bool start_server(struct world_node *node, const struct access *access,
-                         struct random *random, char error[WORLD_ERROR_MAX])
+static bool start_server(struct world_nodes *nodes, struct world_node *node, struct random *random,
+                         char error[WORLD_ERROR_MAX])
 {
     struct sync_options sync_options = sync_options_default();
     sync_options.local_stratum = (unsigned)node->options->stratum;
     sync_options.precision = precision_of(node->options);
-    return start_node(node, &sync_options, access, random, error);
+    struct node_options node_options = {.sync = &sync_options};
+    return start_node(nodes, node, &node_options, random, 0, error);
 }
 
 /* In a ring a node has those next to it. */
@@ -292,39 +301,83 @@ static void add_sources(const struct world_nodes *nodes, const struct scenario *
     }
 }
 
-static bool start_chimed(struct world_nodes *nodes, const struct scenario *scenario, size_t index,
-                         struct random *random, char error[WORLD_ERROR_MAX])
+static bool is_asking(const struct world_node *node)
 {
-    struct world_node *node = &nodes->items[index];
+    return node->member == NULL || node->member->is_asking;
+}
+
+/* The daemon's own engines, with what is on its disk. */
+static bool start_engines(struct world_nodes *nodes, const struct scenario *scenario,
+                          struct world_node *node, struct random *random, int64_t truth_ns,
+                          char error[WORLD_ERROR_MAX])
+{
     const struct scenario_chimed *given = &node->options->chimed;
-    if (!find_all_ways(nodes, scenario, index, random, error)) {
-        return false;
-    }
-    node->host = calloc(1, sizeof(*node->host));
     struct source_options *sources = calloc(SYNC_SOURCES_MAX, sizeof(*sources));
-    if (node->host == NULL || sources == NULL) {
-        free(sources);
+    struct mesh_options mesh;
+    struct node_options options = {.sync = &node->host->sync};
+    if (sources == NULL) {
         snprintf(error, WORLD_ERROR_MAX, "%s", "not enough memory for the nodes");
         return false;
     }
     node->host->sources = sources;
     node->host->sync = given->sync;
-    add_sources(nodes, scenario, node, &node->options->ask, SOURCE_SERVER);
-    add_sources(nodes, scenario, node, &given->pool, SOURCE_POOL);
-    add_sources(nodes, scenario, node, &given->peer, SOURCE_PEER);
+    if (is_asking(node)) {
+        add_sources(nodes, scenario, node, &node->options->ask, SOURCE_SERVER);
+        add_sources(nodes, scenario, node, &given->pool, SOURCE_POOL);
+        add_sources(nodes, scenario, node, &given->peer, SOURCE_PEER);
+    }
     node->host->sync.sources = sources;
     node->host->sync.is_shadow = given->is_shadow;
     node->host->sync.precision = precision_of(node->options);
-    int64_t poll_ns = node->options->poll_ns > 0 ? node->options->poll_ns : scenario->poll_ns;
-    node->poll_ns = given->poll_min_ns > 0 ? given->poll_min_ns : poll_ns;
-    node->start_ns = (int64_t)(random_unit(random) * (double)NS_PER_S);
-    bool ok = start_node(node, &node->host->sync, nodes->access, random, error) &&
-              start_series(node, scenario, error);
+    if (node->member != NULL) {
+        world_mesh_options(nodes->mesh, node->member, &mesh);
+        options.mesh = &mesh;
+        node->host->sync.has_rate = node->member->has_rate;
+        node->host->sync.rate_ppm = node->member->rate_ppm;
+        node->host->sync.rate_sd_ppm = node->member->rate_sd_ppm;
+    }
+    bool ok = start_node(nodes, node, &options, random, truth_ns, error);
     /* The engine has its own copy. */
     free(sources);
     node->host->sources = NULL;
     node->host->sync.sources = NULL;
     return ok;
+}
+
+static bool start_chimed(struct world_nodes *nodes, const struct scenario *scenario, size_t index,
+                         struct random *random, char error[WORLD_ERROR_MAX])
+{
+    struct world_node *node = &nodes->items[index];
+    const struct scenario_chimed *given = &node->options->chimed;
+    if (is_asking(node) && !find_all_ways(nodes, scenario, index, random, error)) {
+        return false;
+    }
+    node->host = calloc(1, sizeof(*node->host));
+    if (node->host == NULL) {
+        snprintf(error, WORLD_ERROR_MAX, "%s", "not enough memory for the nodes");
+        return false;
+    }
+    int64_t poll_ns = node->options->poll_ns > 0 ? node->options->poll_ns : scenario->poll_ns;
+    node->poll_ns = given->poll_min_ns > 0 ? given->poll_min_ns : poll_ns;
+    if (node->member != NULL && scenario->mesh.poll_ns < node->poll_ns) {
+        node->poll_ns = scenario->mesh.poll_ns;
+    }
+    node->start_ns = (int64_t)(random_unit(random) * (double)NS_PER_S);
+    return start_engines(nodes, scenario, node, random, 0, error) &&
+           start_series(node, scenario, error);
+}
+
+bool world_nodes_restart(struct world_nodes *nodes, const struct scenario *scenario, size_t index,
+                         int64_t truth_ns, char error[WORLD_ERROR_MAX])
+{
+    struct world_node *node = &nodes->items[index];
+    struct random random;
+    random_init_seeded(&random, random_u64(&node->random));
+    server_destroy(node->server);
+    node_destroy(node->node);
+    node->server = NULL;
+    node->node = NULL;
+    return start_engines(nodes, scenario, node, &random, truth_ns, error);
 }
 
 static bool start(struct world_nodes *nodes, const struct scenario *scenario, size_t index,
@@ -333,7 +386,7 @@ static bool start(struct world_nodes *nodes, const struct scenario *scenario, si
     struct world_node *node = &nodes->items[index];
     switch ((enum scenario_kind)node->options->kind) {
     case SCENARIO_SERVER:
-        return start_server(node, nodes->access, random, error);
+        return start_server(nodes, node, random, error);
     case SCENARIO_PROBER:
         return start_prober(nodes, scenario, index, random, error);
     case SCENARIO_CHIMED:
@@ -356,12 +409,19 @@ bool world_nodes_create(struct world_nodes *nodes, const struct scenario *scenar
         snprintf(error, WORLD_ERROR_MAX, "not enough memory for %zu nodes", nodes->count);
         return false;
     }
+    if (scenario_members(scenario) > 0) {
+        nodes->mesh = world_mesh_create(scenario, nodes->first, seed, error, WORLD_ERROR_MAX);
+        if (nodes->mesh == NULL) {
+            return false;
+        }
+    }
     struct random random;
     random_init_seeded(&random, seed);
     for (size_t i = 0; i < scenario->node_count; i++) {
         for (size_t j = 0; j < (size_t)scenario->nodes[i].count; j++) {
             size_t index = nodes->first[i] + j;
             struct world_node *node = &nodes->items[index];
+            node->member = world_mesh_member(nodes->mesh, i, j);
             node->options = &scenario->nodes[i];
             node->number = j;
             node->address = address_of(index, NTP_PORT);
@@ -385,6 +445,7 @@ void world_nodes_destroy(struct world_nodes *nodes)
         free(node->ways);
         series_clear(&node->series);
     }
+    world_mesh_destroy(nodes->mesh);
     access_destroy(nodes->access);
     free(nodes->items);
     *nodes = (struct world_nodes){.count = 0};

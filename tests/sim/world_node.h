@@ -8,6 +8,7 @@
 #include "tests/sim/scenario.h"
 #include "tests/sim/system_clock.h"
 #include "tests/sim/world.h"
+#include "tests/sim/world_mesh.h"
 
 struct world_host;
 
@@ -35,6 +36,7 @@ struct world_node {
     /* SCENARIO_CHIMED */
     struct world_host *host;
     struct mono steered_until;
+    struct world_member *member; /* NULL: it is in no mesh */
     /* SCENARIO_PROBER */
     struct prober *prober;
     int64_t poll_ns; /* the least that it asks after; of a chimed too */
@@ -51,6 +53,7 @@ struct world_nodes {
     size_t count;
     struct world_node *items;
     struct access *access;
+    struct world_mesh *mesh;             /* NULL: there is none */
     size_t first[SCENARIO_SECTIONS_MAX]; /* index of each group's first node */
 };
 
@@ -60,6 +63,11 @@ bool world_nodes_create(struct world_nodes *nodes, const struct scenario *scenar
 void world_nodes_destroy(struct world_nodes *nodes);
 /* The node of an address of ours; NULL if there is none. */
 struct world_node *world_nodes_find(const struct world_nodes *nodes, const struct address *address);
-/* The path of a datagram from one node to another; NULL if nothing links them. */
-struct path *world_nodes_path(const struct world_nodes *nodes, size_t from, size_t to);
+/* The path of a datagram from one node to another, which takes *more_ns longer than it says; NULL
+ * if nothing links them. */
+struct path *world_nodes_path(struct world_nodes *nodes, size_t from, size_t to, int64_t *more_ns);
+/* A machine's process starts again, at truth_ns: with what is on its disk. False, and a sentence in
+ * error. */
+bool world_nodes_restart(struct world_nodes *nodes, const struct scenario *scenario, size_t index,
+                         int64_t truth_ns, char error[WORLD_ERROR_MAX]) MUST_CHECK;
 #endif

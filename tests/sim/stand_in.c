@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/sim/stand_in.h"
+#include <string.h>
+
+_Static_assert(IDENTITY_SIGNATURE_SIZE == 2 * SECRET_SIZE, "two digests fill a signature");
+
+static void book(const struct stand_in *stand_in, int64_t ns)
+{
+    if (stand_in->booked_ns != NULL) {
+        *stand_in->booked_ns += ns;
+    }
+}
+
+/* The message counts by its digest, so that any length has room for the use before it. */
+static bool compute(const struct stand_in *stand_in, const struct public_key *key,
+                    enum identity_use use, struct bytes message,
+                    uint8_t signature[IDENTITY_SIGNATURE_SIZE])
+{
+    uint8_t secret[SECRET_SIZE];
+    uint8_t said[1 + SECRET_SIZE] = {(uint8_t)use};
+    struct bytes master = bytes_make(stand_in->master, sizeof(stand_in->master));
+    return secret_hmac(master, bytes_make(key->octets, sizeof(key->octets)), secret) &&
+           secret_digest(&message, 1, said + 1) &&
+           secret_hmac(bytes_make(secret, sizeof(secret)), bytes_make(said, sizeof(said)),
+                       signature) &&
+           secret_digest(&(struct bytes){signature, SECRET_SIZE}, 1, signature + SECRET_SIZE);
+}
+
+static bool sign(const struct identity_scheme *scheme, const struct identity *identity,
+                 enum identity_use use, struct bytes message,
+                 uint8_t signature[IDENTITY_SIGNATURE_SIZE])
+{
+    const struct stand_in *stand_in = (const struct stand_in *)(const void *)scheme;
+    book(stand_in, STAND_IN_SIGN_NS);
+    return message.size <= IDENTITY_MESSAGE_MAX &&
+           compute(stand_in, identity_public_key(identity), use, message, signature);
+}
+
+static bool verify(const struct identity_scheme *scheme, const struct public_key *key,
+                   enum identity_use use, struct bytes message,
+                   const uint8_t signature[IDENTITY_SIGNATURE_SIZE])
+{
+    const struct stand_in *stand_in = (const struct stand_in *)(const void *)scheme;
+    uint8_t wanted[IDENTITY_SIGNATURE_SIZE];
+    book(stand_in, STAND_IN_VERIFY_NS);
+    return message.size <= IDENTITY_MESSAGE_MAX && compute(stand_in, key, use, message, wanted) &&
+           memcmp(wanted, signature, sizeof(wanted)) == 0;
+}
+
+void stand_in_init(struct stand_in *stand_in, struct random *random)
+{
+    *stand_in = (struct stand_in){.scheme = {.sign = sign, .verify = verify}};
+    secret_draw(random, stand_in->master);
+}
