@@ -11,12 +11,16 @@
 #define REPORT_INTERVAL_NS (5 * NS_PER_S)
 #define REPORT_BURST 24
 #define REPORT_LEVELS 5
+#define GATE_UNKNOWN UINT32_MAX
 
 struct driver {
     struct driver_options options;
     struct driver_calls calls;
     struct upstream *upstream;
     struct lookup *lookup;
+    struct intake *intake;
+    struct gate_table table;
+    uint32_t gate_version; /* that the stations have; 0: there is no mesh */
     uv_timer_t timer;
     bool is_handling;
     bool has_published;
@@ -95,6 +99,25 @@ static void perform_one(struct driver *driver, const struct action *action)
     }
 }
 
+/* Gives the workers what they need to sort the packets of members. */
+static void gate(struct driver *driver)
+{
+    const struct mesh *mesh = node_mesh(driver->options.node);
+    uint32_t version = mesh != NULL ? mesh_gate_version(mesh) : 0;
+    if (version == driver->gate_version) {
+        return;
+    }
+    driver->gate_version = version;
+    if (mesh != NULL) {
+        mesh_gate(mesh, &driver->table);
+    }
+    for (size_t i = 0; i < driver->options.station_count; i++) {
+        station_gate(driver->options.stations[i], driver->intake,
+                     mesh != NULL ? &driver->table : NULL);
+    }
+    secret_wipe(&driver->table, sizeof(driver->table));
+}
+
 static void on_timer(uv_timer_t *timer);
 
 /* The loop's timer counts milliseconds: late by up to one, never early. */
@@ -120,6 +143,7 @@ static void perform(struct driver *driver)
     }
     driver->actions.count = 0;
     driver->is_handling = false;
+    gate(driver);
     set_timer(driver);
     bool has_published = driver->has_published;
     driver->has_published = false;
@@ -163,25 +187,26 @@ void driver_command(struct driver *driver, const struct command *command,
     driver->reply = NULL;
 }
 
-bool driver_configure(struct driver *driver, const struct sync_options *options,
+bool driver_configure(struct driver *driver, const struct node_options *options,
                       char error[SYNC_ERROR_MAX])
 {
     begin(driver);
-    bool is_done = node_configure(driver->options.node, &(struct node_options){.sync = options},
-                                  clock_read(driver->options.clock), &driver->actions, error);
+    bool is_done = node_configure(driver->options.node, options, clock_read(driver->options.clock),
+                                  &driver->actions, error);
     perform(driver);
     return is_done;
 }
 
-bool driver_restart(struct driver *driver, const struct sync_options *options,
+bool driver_restart(struct driver *driver, const struct node_options *options,
                     struct random *random, char error[SYNC_ERROR_MAX])
 {
     begin(driver);
-    bool is_done = node_restart(driver->options.node, &(struct node_options){.sync = options},
-                                random, clock_read(driver->options.clock), error);
+    bool is_done = node_restart(driver->options.node, options, random,
+                                clock_read(driver->options.clock), error);
     if (is_done) {
         /* The new engine counts its associations from the start. */
         upstream_reset(driver->upstream);
+        driver->gate_version = GATE_UNKNOWN;
         lookup_reset(driver->lookup);
     }
     perform(driver);
@@ -199,6 +224,11 @@ void driver_stop(struct driver *driver)
 const struct upstream *driver_upstream(const struct driver *driver)
 {
     return driver->upstream;
+}
+
+uint64_t driver_intake_dropped(const struct driver *driver)
+{
+    return intake_dropped(driver->intake);
 }
 
 bool driver_is_busy(const struct driver *driver)
@@ -227,7 +257,9 @@ struct driver *driver_create(const struct driver_options *options, const struct 
                                         .context = driver};
     driver->upstream = upstream_create(&upstream);
     driver->lookup = lookup_create(options->loop, on_event, driver);
-    if (driver->upstream == NULL || driver->lookup == NULL) {
+    driver->intake = intake_create(options->loop, on_event, driver);
+    if (driver->upstream == NULL || driver->lookup == NULL || driver->intake == NULL) {
+        intake_destroy(driver->intake);
         upstream_destroy(driver->upstream);
         lookup_destroy(driver->lookup);
         free(driver);
@@ -246,6 +278,10 @@ static void on_closed(uv_handle_t *handle)
 void driver_destroy(struct driver *driver)
 {
     if (driver != NULL) {
+        for (size_t i = 0; i < driver->options.station_count; i++) {
+            station_gate(driver->options.stations[i], NULL, NULL);
+        }
+        intake_destroy(driver->intake);
         upstream_destroy(driver->upstream);
         lookup_destroy(driver->lookup);
         uv_close((uv_handle_t *)&driver->timer, on_closed);

@@ -44,13 +44,15 @@ void driver_feed(struct driver *driver, struct event *event);
 void driver_command(struct driver *driver, const struct command *command,
                     struct action_reply *reply);
 /* What node_configure() asked for. */
-bool driver_configure(struct driver *driver, const struct sync_options *options,
+bool driver_configure(struct driver *driver, const struct node_options *options,
                       char error[SYNC_ERROR_MAX]) MUST_CHECK;
 /* node_restart(): the engine begins anew. */
-bool driver_restart(struct driver *driver, const struct sync_options *options,
+bool driver_restart(struct driver *driver, const struct node_options *options,
                     struct random *random, char error[SYNC_ERROR_MAX]) MUST_CHECK;
 /* node_stop(), performed: the last thing the node does. */
 void driver_stop(struct driver *driver);
 
+/* Packets for the mesh that found no room on their way from the workers. */
+uint64_t driver_intake_dropped(const struct driver *driver);
 const struct upstream *driver_upstream(const struct driver *driver);
 #endif

@@ -88,6 +88,9 @@ static bool take_one(struct handover *handover)
     if (entry->kind == EVENT_SENT) {
         event.sent = entry->sent;
         event.sent.payload = payload;
+        if (event.sent.association == HANDOVER_SERVER) {
+            event.sent.association = 0;
+        }
     } else {
         event.datagram = entry->datagram;
         event.datagram.payload = payload;

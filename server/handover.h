@@ -17,6 +17,10 @@
 #define HANDOVER_ANSWERS 32     /* one association's of the others, stamps included */
 #define HANDOVER_ASSOCIATIONS_MAX (2 * STATUS_SOURCES_MAX) /* as UPSTREAM_MAX */
 
+/* Instead of an association: what the node sends through the server's sockets as their answer. Its
+ * stamps are told with association 0. */
+#define HANDOVER_SERVER UINT32_MAX
+
 /* Whose datagrams are wanted: modes 1, 2 and 5 from that host, whatever the port. */
 struct handover_remote {
     uint32_t association;

@@ -6,6 +6,7 @@
 struct keeper {
     uv_loop_t *loop;
     const struct state_files *files;
+    struct mesh_state *mesh;
     void (*take)(void *context, struct event *event);
     void *context;
     uv_work_t work;
@@ -31,11 +32,24 @@ struct keeper *keeper_create(uv_loop_t *loop, const struct state_files *files,
     return keeper;
 }
 
+void keeper_set_mesh(struct keeper *keeper, struct mesh_state *mesh)
+{
+    keeper->mesh = mesh;
+}
+
+static bool write_down(const struct keeper *keeper, const struct action_save *save,
+                       char error[STATE_FILES_ERROR_MAX])
+{
+    bool is_mesh = save->what == SAVED_HLC || save->what == SAVED_MEMBERS;
+    return is_mesh ? mesh_state_save(keeper->mesh, save, error, STATE_FILES_ERROR_MAX)
+                   : state_files_save(keeper->files, save, error);
+}
+
 /* In a thread of libuv's. */
 static void on_work(uv_work_t *work)
 {
     struct keeper *keeper = work->data;
-    keeper->is_saved = state_files_save(keeper->files, &keeper->current, keeper->error);
+    keeper->is_saved = write_down(keeper, &keeper->current, keeper->error);
 }
 
 static void start_next(struct keeper *keeper);
@@ -71,7 +85,7 @@ static void start_next(struct keeper *keeper)
 static void save_at_once(const struct keeper *keeper, const struct action_save *save)
 {
     char error[STATE_FILES_ERROR_MAX];
-    if (!state_files_save(keeper->files, save, error)) {
+    if (!write_down(keeper, save, error)) {
         log_message(LOG_LEVEL_WARNING, "%s", error);
     }
 }

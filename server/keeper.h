@@ -3,6 +3,7 @@
 #ifndef SERVER_KEEPER_H
 #define SERVER_KEEPER_H
 #include "common/host/worker.h"
+#include "server/mesh_state.h"
 #include "server/state_files.h"
 
 struct keeper;
@@ -11,6 +12,8 @@ struct keeper;
  * is short. */
 struct keeper *keeper_create(uv_loop_t *loop, const struct state_files *files,
                              void (*take)(void *context, struct event *event), void *context);
+/* What SAVED_HLC and SAVED_MEMBERS go to; NULL: nowhere. It outlives the keeper. */
+void keeper_set_mesh(struct keeper *keeper, struct mesh_state *mesh);
 /* Saves; what is asked for while that goes on is saved next, the newest of its kind.
  * Where nothing is to be kept nobody is told. */
 void keeper_save(struct keeper *keeper, const struct action_save *save);

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUESTIONS_MAX (2 * STATUS_SOURCES_MAX)
+/* Of sources, and of members and where they may be. */
+#define QUESTIONS_MAX (2 * STATUS_SOURCES_MAX + 64)
 
 static_assert((int)EVENT_ADDRESSES_MAX == (int)RESOLVER_ADDRESSES_MAX,
               "an answer fits into an event");

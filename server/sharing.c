@@ -19,6 +19,13 @@ struct sharing {
     struct member members[HANDOVER_ASSOCIATIONS_MAX];
 };
 
+static void tell_stations(struct sharing *sharing, const struct handover_list *list)
+{
+    for (size_t i = 0; i < sharing->station_count; i++) {
+        station_share(sharing->stations[i], sharing->handover, list, i == 0);
+    }
+}
+
 struct sharing *sharing_create(uv_loop_t *loop, struct station *const *stations,
                                size_t station_count,
                                void (*take)(void *context, struct event *event), void *context)
@@ -34,14 +41,8 @@ struct sharing *sharing_create(uv_loop_t *loop, struct station *const *stations,
     }
     sharing->stations = stations;
     sharing->station_count = station_count;
+    tell_stations(sharing, &(struct handover_list){.count = 0});
     return sharing;
-}
-
-static void tell_stations(struct sharing *sharing, const struct handover_list *list)
-{
-    for (size_t i = 0; i < sharing->station_count; i++) {
-        station_share(sharing->stations[i], sharing->handover, list, i == 0);
-    }
 }
 
 static void register_members(struct sharing *sharing)
@@ -61,8 +62,10 @@ void sharing_destroy(struct sharing *sharing)
 {
     if (sharing != NULL) {
         struct handover_list none = {.count = 0};
+        struct handover *handover = sharing->handover;
+        sharing->handover = NULL;
         tell_stations(sharing, &none);
-        handover_destroy(sharing->handover);
+        handover_destroy(handover);
         free(sharing);
     }
 }
@@ -214,29 +217,41 @@ void sharing_close(struct sharing *sharing, uint32_t association)
     handover_forget(sharing->handover, association);
 }
 
-bool sharing_send(struct sharing *sharing, const struct action_send *send,
-                  char error[SHARING_ERROR_MAX])
+/* route has all but the source. */
+static bool send_by(struct sharing *sharing, const struct action_send *send, uint32_t association,
+                    struct udp_route *route, char error[SHARING_ERROR_MAX])
 {
-    const struct member *member = find(sharing, send->association);
-    assert(member != NULL);
-    const struct address *source =
-        send->source.family != ADDRESS_NONE ? &send->source : &member->open.local;
-    const struct udp *udp = choose_socket(sharing, source, &send->destination);
+    const struct udp *udp = choose_socket(sharing, &route->source, &send->destination);
     if (udp == NULL) {
         snprintf(error, SHARING_ERROR_MAX, "[server] listen has no %s address to send from",
                  family_name(&send->destination));
         return false;
     }
-    struct udp_route route = member->route;
-    route.source = *source;
     if (send->wants_stamp) {
-        handover_await(sharing->handover, send->association, bytes_make(send->payload, send->size));
+        handover_await(sharing->handover, association, bytes_make(send->payload, send->size));
     }
-    int status = udp_route_send(udp, send, &route);
+    int status = udp_route_send(udp, send, route);
     if (status != 0) {
         snprintf(error, SHARING_ERROR_MAX, "%s", strerror(-status));
     }
     return status == 0;
+}
+
+bool sharing_send(struct sharing *sharing, const struct action_send *send,
+                  char error[SHARING_ERROR_MAX])
+{
+    const struct member *member = find(sharing, send->association);
+    assert(member != NULL);
+    struct udp_route route = member->route;
+    route.source = send->source.family != ADDRESS_NONE ? send->source : member->open.local;
+    return send_by(sharing, send, send->association, &route, error);
+}
+
+bool sharing_answer(struct sharing *sharing, const struct action_send *send,
+                    char error[SHARING_ERROR_MAX])
+{
+    struct udp_route route = {.source = send->source, .interface = send->interface};
+    return send_by(sharing, send, HANDOVER_SERVER, &route, error);
 }
 
 uint64_t sharing_dropped(const struct sharing *sharing)

@@ -27,6 +27,9 @@ bool sharing_has(const struct sharing *sharing, uint32_t association);
 /* False, and a sentence in error, if it could not be sent. */
 bool sharing_send(struct sharing *sharing, const struct action_send *send,
                   char error[SHARING_ERROR_MAX]) MUST_CHECK;
+/* An answer through the server's sockets, of no association; the same. */
+bool sharing_answer(struct sharing *sharing, const struct action_send *send,
+                    char error[SHARING_ERROR_MAX]) MUST_CHECK;
 /* As handover_dropped(). */
 uint64_t sharing_dropped(const struct sharing *sharing);
 #endif

@@ -135,7 +135,7 @@ static void on_seal(void *context, struct reading now, int64_t gap_ns,
 static void on_sent(void *context, const struct sent *sent)
 {
     struct station *station = context;
-    if (station->shared.count == 0 || !handover_put_sent(station->handover, sent)) {
+    if (station->handover == NULL || !handover_put_sent(station->handover, sent)) {
         server_sent(station->server, sent);
     }
 }

@@ -6,6 +6,7 @@
 #include "server/herald.h"
 #include "server/journal.h"
 #include "server/keeper.h"
+#include "server/mesh_setup.h"
 #include "server/steering.h"
 #include "server/sync_setup.h"
 #include <stdio.h>
@@ -22,6 +23,8 @@ struct timekeeper {
     struct random *random;
     struct state_files files;
     char folder[CONFIG_PATH_MAX];
+    struct mesh_state mesh;            /* all zero where there is no mesh */
+    struct mesh_setup_room *mesh_room; /* NULL: the same */
     struct steering steering;
     char mode[MODE_MAX];
     int8_t precision; /* log2 s */
@@ -51,19 +54,37 @@ static void note_mode(struct timekeeper *timekeeper)
              steering_name(&timekeeper->steering));
 }
 
-/* What the engine is to do; sources has room for SYNC_SOURCES_MAX. */
-static struct sync_options sync_options(const struct timekeeper *timekeeper,
-                                        const struct setup *setup, struct source_options *sources)
+/* What the node is told, and what that points to. */
+struct instructions {
+    struct node_options node;
+    struct sync_options sync;
+    struct mesh_options mesh;
+    struct source_options sources[SYNC_SOURCES_MAX];
+};
+
+static void instruct(const struct timekeeper *timekeeper, const struct setup *setup,
+                     struct instructions *told)
 {
-    struct sync_options options;
-    sync_setup(setup, &options, sources);
-    options.precision = timekeeper->precision;
-    options.is_shadow = steering_is_shadow(&timekeeper->steering);
-    options.has_rate = timekeeper->has_rate;
-    options.rate_ppm = timekeeper->rate.rate_ppm;
-    options.rate_sd_ppm = timekeeper->rate.rate_sd_ppm;
-    options.shadow_offset_ns = timekeeper->shadow_offset_ns;
-    return options;
+    struct sync_options *sync = &told->sync;
+    sync_setup(setup, sync, told->sources);
+    sync->precision = timekeeper->precision;
+    sync->is_shadow = steering_is_shadow(&timekeeper->steering);
+    sync->has_rate = timekeeper->has_rate;
+    sync->rate_ppm = timekeeper->rate.rate_ppm;
+    sync->rate_sd_ppm = timekeeper->rate.rate_sd_ppm;
+    sync->shadow_offset_ns = timekeeper->shadow_offset_ns;
+    told->node = (struct node_options){.sync = sync};
+    if (timekeeper->mesh_room == NULL || !mesh_setup(setup, &told->mesh, timekeeper->mesh_room)) {
+        return;
+    }
+    const struct mesh_state *state = &timekeeper->mesh;
+    told->mesh.is_lost = state->is_lost;
+    told->mesh.key_epoch = state->is_lost ? 1 : state->node.key_epoch;
+    told->mesh.incarnation = state->is_lost ? 1 : state->node.incarnation;
+    told->mesh.hlc = !state->is_lost && state->node.hlc_bound != 0 ? &state->hlc : NULL;
+    told->mesh.memories = state->memories;
+    told->mesh.memory_count = state->memory_count;
+    told->node.mesh = &told->mesh;
 }
 
 static void on_event(void *context, struct event *event)
@@ -97,6 +118,11 @@ static void on_kernel(void *context, const struct action_kernel *kernel)
 static void on_save(void *context, const struct action_save *save)
 {
     struct timekeeper *timekeeper = context;
+    const struct mesh *mesh = node_mesh(timekeeper->node);
+    if (save->what == SAVED_MEMBERS && mesh != NULL) {
+        struct mesh_memory memories[MESH_MEMBERS_MAX];
+        mesh_state_stage(&timekeeper->mesh, memories, mesh_memories(mesh, memories));
+    }
     keeper_save(timekeeper->keeper, save);
 }
 
@@ -108,15 +134,37 @@ static void on_measured(void *context, const struct measurement *measurement)
     }
 }
 
+/* The mesh's engine begins anew as well: as another run of the node, whose reports must not be
+ * held against those of the last. */
+static bool begin_run(struct timekeeper *timekeeper)
+{
+    char error[MESH_STATE_ERROR_MAX];
+    struct mesh_state *state = &timekeeper->mesh;
+    const struct mesh *mesh = node_mesh(timekeeper->node);
+    if (mesh == NULL || !state->is_open) {
+        return true;
+    }
+    if (!mesh_state_raise(state, error)) {
+        log_message(LOG_LEVEL_ERROR, "%s", error);
+        return false;
+    }
+    state->memory_count = mesh_memories(mesh, state->memories);
+    state->hlc = (struct hlc_bound){.era = state->hlc.era, .stamp = {state->node.hlc_bound}};
+    return true;
+}
+
 /* The engine begins anew, from what the system clock reads now. */
 static void restart(struct timekeeper *timekeeper)
 {
-    struct source_options sources[SYNC_SOURCES_MAX];
+    struct instructions told;
     char error[SYNC_ERROR_MAX];
     timekeeper->shadow_offset_ns = 0;
     note_mode(timekeeper);
-    struct sync_options options = sync_options(timekeeper, timekeeper->setup, sources);
-    if (!driver_restart(timekeeper->driver, &options, timekeeper->random, error)) {
+    if (!begin_run(timekeeper)) {
+        return;
+    }
+    instruct(timekeeper, timekeeper->setup, &told);
+    if (!driver_restart(timekeeper->driver, &told.node, timekeeper->random, error)) {
         log_message(LOG_LEVEL_ERROR, "%s", error);
     }
 }
@@ -200,14 +248,37 @@ static void restore_rate(struct timekeeper *timekeeper)
     }
 }
 
+/* Reads what the node of the mesh told the others, where there is one. */
+static bool open_mesh(struct timekeeper *timekeeper)
+{
+    char error[MESH_STATE_ERROR_MAX];
+    const struct identity *identity = timekeeper->setup->credentials.identity;
+    if (identity == NULL) {
+        return true;
+    }
+    struct wall now = clock_read(timekeeper->clock).wall;
+    now.ns += timekeeper->shadow_offset_ns;
+    timekeeper->mesh_room = calloc(1, sizeof(*timekeeper->mesh_room));
+    if (timekeeper->mesh_room == NULL) {
+        log_message(LOG_LEVEL_ERROR, "out of memory");
+        return false;
+    }
+    bool ok =
+        mesh_state_open(&timekeeper->mesh, timekeeper->folder, identity_id(identity), now, error);
+    if (error[0] != '\0') {
+        log_message(ok ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "mesh: %s", error);
+    }
+    return ok;
+}
+
 static bool make_node(struct timekeeper *timekeeper)
 {
-    struct source_options sources[SYNC_SOURCES_MAX];
+    struct instructions told;
     char error[SYNC_ERROR_MAX];
     timekeeper->precision = clock_precision();
-    struct sync_options options = sync_options(timekeeper, timekeeper->setup, sources);
-    timekeeper->node = node_create(&(struct node_options){.sync = &options}, timekeeper->random,
-                                   clock_read(timekeeper->clock), error);
+    instruct(timekeeper, timekeeper->setup, &told);
+    timekeeper->node =
+        node_create(&told.node, timekeeper->random, clock_read(timekeeper->clock), error);
     if (timekeeper->node == NULL) {
         log_message(LOG_LEVEL_ERROR, "%s", error);
     }
@@ -236,7 +307,7 @@ struct timekeeper *timekeeper_create(uv_loop_t *loop, const struct setup *setup,
     }
     restore_time(timekeeper);
     restore_rate(timekeeper);
-    if (!make_node(timekeeper)) {
+    if (!open_mesh(timekeeper) || !make_node(timekeeper)) {
         timekeeper_destroy(timekeeper);
         return NULL;
     }
@@ -269,6 +340,9 @@ static bool make_parts(struct timekeeper *timekeeper, const struct serving *serv
                                     .clock_set = on_clock_set};
     timekeeper->driver = driver_create(&options, &calls);
     timekeeper->keeper = keeper_create(timekeeper->loop, &timekeeper->files, on_event, timekeeper);
+    if (timekeeper->keeper != NULL && timekeeper->mesh.is_open) {
+        keeper_set_mesh(timekeeper->keeper, &timekeeper->mesh);
+    }
     timekeeper->watch = watch_create(timekeeper->loop, &handler);
     timekeeper->journal = journal_create(timekeeper->loop, timekeeper->clock, timekeeper->node);
     return timekeeper->driver != NULL && timekeeper->keeper != NULL && timekeeper->watch != NULL &&
@@ -290,10 +364,10 @@ bool timekeeper_start(struct timekeeper *timekeeper, const struct serving *servi
 
 bool timekeeper_configure(struct timekeeper *timekeeper, const struct setup *setup)
 {
-    struct source_options sources[SYNC_SOURCES_MAX];
+    struct instructions told;
     char error[SYNC_ERROR_MAX];
-    struct sync_options options = sync_options(timekeeper, setup, sources);
-    if (!driver_configure(timekeeper->driver, &options, error)) {
+    instruct(timekeeper, setup, &told);
+    if (!driver_configure(timekeeper->driver, &told.node, error)) {
         log_message(LOG_LEVEL_ERROR, "%s", error);
         return false;
     }
@@ -346,6 +420,8 @@ void timekeeper_destroy(struct timekeeper *timekeeper)
     if (timekeeper != NULL) {
         keeper_destroy(timekeeper->keeper);
         node_destroy(timekeeper->node);
+        mesh_state_close(&timekeeper->mesh);
+        free(timekeeper->mesh_room);
         clock_destroy(timekeeper->clock);
         free(timekeeper);
     }

@@ -318,7 +318,9 @@ void upstream_send(struct upstream *upstream, const struct action_send *send)
     char error[SHARING_ERROR_MAX] = "it is not open";
     struct slot *slot = send->association != 0 ? find(upstream, send->association) : NULL;
     bool is_sent;
-    if (slot == NULL) {
+    if (send->association == 0) {
+        is_sent = sharing_answer(upstream->sharing, send, error);
+    } else if (slot == NULL) {
         is_sent = false;
     } else if (slot->open.is_shared) {
         is_sent = sharing_has(upstream->sharing, send->association) &&
@@ -328,7 +330,8 @@ void upstream_send(struct upstream *upstream, const struct action_send *send)
         is_sent = status == 0;
         snprintf(error, sizeof(error), "%s", strerror(-status));
     }
-    if (!is_sent) {
+    /* An answer that does not get away is lost, as a network would lose it. */
+    if (!is_sent && send->association != 0) {
         refuse(upstream, send->association, error);
     }
 }

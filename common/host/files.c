@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -196,4 +197,24 @@ int files_write(const char *path, const char *text, size_t size, unsigned mode, 
         return result;
     }
     return sync_folder(folder);
+}
+
+int files_lock(const char *folder, int *lock)
+{
+    int found = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (found < 0) {
+        return -errno;
+    }
+    if (flock(found, LOCK_EX | LOCK_NB) != 0) {
+        int status = -errno;
+        close(found);
+        return status;
+    }
+    *lock = found;
+    return 0;
+}
+
+void files_unlock(int lock)
+{
+    close(lock);
 }

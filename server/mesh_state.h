@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* mesh_state.h - what a node of a mesh keeps over a restart, in the folder state-dir: "mesh", who
+ * it is and what it told (node_state.h), and "members", how far the others were. The folder is
+ * locked, so that no two processes speak for one node. Two threads may save. */
+#ifndef SERVER_MESH_STATE_H
+#define SERVER_MESH_STATE_H
+#include "common/auth/node_state.h"
+#include "common/base/action.h"
+#include "common/mesh/mesh.h"
+#include <uv.h>
+
+#define MESH_STATE_ERROR_MAX 1024
+#define MESH_STATE_MEMBERS_FILE "members"
+
+struct mesh_state { /* read freely by the thread that opened it; changed by the calls below only */
+    const char *folder;
+    bool is_open;
+    /* There is nothing that goes with the identity: the node is not to speak. */
+    bool is_lost;
+    int lock;
+    uv_mutex_t mutex; /* of node and staged, and of the files */
+    struct node_state node;
+    struct hlc_bound hlc; /* as it was found; the era is the one nearest to the clock */
+    size_t memory_count;  /* as they were found */
+    struct mesh_memory memories[MESH_MEMBERS_MAX];
+    size_t staged_count;
+    struct mesh_memory staged[MESH_MEMBERS_MAX];
+};
+
+/* Begins all zero. Locks the folder (which lives on; empty: none), reads, and raises the
+ * incarnation, which is durable then. False only where the daemon must not start: another process
+ * has the folder, or the disk refuses. True with a sentence in error: it goes on, and a person
+ * should know. now is the system clock's. */
+bool mesh_state_open(struct mesh_state *state, const char *folder, uint64_t id, struct wall now,
+                     char error[MESH_STATE_ERROR_MAX]) MUST_CHECK;
+/* NULL, or one that was not opened, is allowed. */
+void mesh_state_close(struct mesh_state *state);
+/* The engine begins anew: another incarnation, durable when this returns true. */
+bool mesh_state_raise(struct mesh_state *state, char error[MESH_STATE_ERROR_MAX]) MUST_CHECK;
+/* What the next save of SAVED_MEMBERS writes. */
+void mesh_state_stage(struct mesh_state *state, const struct mesh_memory *memories, size_t count);
+/* Performs SAVED_HLC and SAVED_MEMBERS: it is durable when this returns true. Any thread. */
+bool mesh_state_save(struct mesh_state *state, const struct action_save *save, char *error,
+                     size_t room) MUST_CHECK;
+#endif
