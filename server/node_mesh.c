@@ -166,7 +166,9 @@ static void follow_address(struct node *node, const struct mesh_opened *opened, 
 {
     const struct address *known = sync_member_address(node->sync, opened->id);
     struct member_measure measure;
-    if (known == NULL || address_is_same_host(known, &opened->source)) {
+    /* On loopback the kernel has 127.0.0.1 speak for all of 127.0.0.0/8. */
+    if (known == NULL || address_is_same_host(known, &opened->source) ||
+        address_is_loopback(known)) {
         return;
     }
     sync_member_measured(node->sync, opened->id, now, &measure);
