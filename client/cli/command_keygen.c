@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/cli/command.h"
+#include "client/cli/keygen_identity.h"
 #include "client/cli/options.h"
 #include "common/base/json.h"
 #include "common/host/entropy.h"
@@ -24,17 +25,45 @@ static const char help[] =
     "  -t, --type TYPE   MD5, SHA1, SHA256, SHA384, SHA512, AES128 or AES256 (default AES128)\n"
     "  -i, --id ID       the first key's number, 1 to 4294967295 (default 1)\n"
     "  -n, --count N     how many keys, 1 to 1024 (default 1)\n"
+    "\n"
+    "With one of these it is about the Ed25519 keys of a mesh, and prints the public key:\n"
+    "\n"
+    "      --node        write a node's private key\n"
+    "      --ca          write the private key of a mesh's CA\n"
+    "      --public      FILE is such a key already: only print\n"
+    "      --next-epoch  with --node, of a key that is there: begin its next key epoch, in "
+    "chimed's\n"
+    "                    state; chimed must not run. A node whose state was lost needs this\n"
+    "      --epoch N     which one, where the state does not tell; 1 of a new key\n"
+    "      --state-dir DIR   where that state is (default /var/lib/chimed); with --node alone: "
+    "begin\n"
+    "                    key epoch 1 there at once\n"
+    "\n"
     "      --json        say what was written as a JSON document, without the secrets\n"
     "  -h, --help        this text\n"
     "\n"
-    "Exit code: 0 if it was written; 1 if not; 2 for a mistake in the arguments.\n";
+    "Exit code: 0 if it was written; 1 if not; 2 for a mistake in the arguments, or in a file "
+    "that\n"
+    "they name.\n";
 
 struct request {
     enum key_type type;
     uint32_t id;
     uint32_t count;
     bool json;
+    bool is_symmetric; /* one of -t, -i and -n is there */
+    struct keygen_identity identity;
     const char *path;
+};
+
+enum long_option {
+    OPTION_JSON = 256,
+    OPTION_NODE,
+    OPTION_CA,
+    OPTION_PUBLIC,
+    OPTION_NEXT_EPOCH,
+    OPTION_EPOCH,
+    OPTION_STATE_DIR
 };
 
 /* As long as the algorithm's own output or key, but not over 32 octets: ntpd cuts off what is
@@ -206,11 +235,46 @@ static int write_keys(const struct request *request)
     return COMMAND_OK;
 }
 
+static bool set_identity_option(struct request *request, int letter, const char *text)
+{
+    static const int64_t epochs[] = {1, UINT16_MAX};
+    struct keygen_identity *identity = &request->identity;
+    int64_t value = 0;
+    switch (letter) {
+    case OPTION_NODE:
+        identity->is_node = true;
+        return true;
+    case OPTION_CA:
+        identity->is_ca = true;
+        return true;
+    case OPTION_PUBLIC:
+        identity->is_public = true;
+        return true;
+    case OPTION_NEXT_EPOCH:
+        identity->is_next_epoch = true;
+        return true;
+    case OPTION_EPOCH:
+        if (!options_read_integer("keygen", "--epoch", text, epochs, &value)) {
+            return false;
+        }
+        identity->epoch = (uint16_t)value;
+        return true;
+    case OPTION_STATE_DIR:
+        identity->state_dir = text;
+        return true;
+    default: /* --json */
+        request->json = true;
+        identity->json = true;
+        return true;
+    }
+}
+
 static bool set_option(struct request *request, int letter, const char *text)
 {
     static const int64_t ids[] = {1, UINT32_MAX};
     static const int64_t counts[] = {1, KEYRING_KEYS_MAX};
     int64_t value;
+    request->is_symmetric = request->is_symmetric || letter < OPTION_JSON;
     switch (letter) {
     case 't':
         if (!key_type_parse(text, &request->type)) {
@@ -234,9 +298,8 @@ static bool set_option(struct request *request, int letter, const char *text)
         }
         request->count = (uint32_t)value;
         return true;
-    default: /* --json */
-        request->json = true;
-        return true;
+    default:
+        return set_identity_option(request, letter, text);
     }
 }
 
@@ -246,6 +309,10 @@ static int check(struct request *request, int argc, char **argv)
         return options_complain(
             "keygen", "%d files are named, one is needed; 'chime keygen --help' says more",
             argc - optind);
+    }
+    if (request->is_symmetric && keygen_identity_is_asked(&request->identity)) {
+        return options_complain("keygen", "-t, -i and -n are for symmetric keys, and go with none "
+                                          "of --node, --ca, --public and what belongs to them");
     }
     if (request->id > UINT32_MAX - (request->count - 1)) {
         return options_complain("keygen",
@@ -259,9 +326,18 @@ static int check(struct request *request, int argc, char **argv)
 int command_keygen(int argc, char **argv)
 {
     static const struct option names[] = {
-        {"type", required_argument, NULL, 't'},  {"id", required_argument, NULL, 'i'},
-        {"count", required_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},        {0},
+        {"type", required_argument, NULL, 't'},
+        {"id", required_argument, NULL, 'i'},
+        {"count", required_argument, NULL, 'n'},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"node", no_argument, NULL, OPTION_NODE},
+        {"ca", no_argument, NULL, OPTION_CA},
+        {"public", no_argument, NULL, OPTION_PUBLIC},
+        {"next-epoch", no_argument, NULL, OPTION_NEXT_EPOCH},
+        {"epoch", required_argument, NULL, OPTION_EPOCH},
+        {"state-dir", required_argument, NULL, OPTION_STATE_DIR},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     struct request request = {.type = KEY_AES128_CMAC, .id = 1, .count = 1};
     opterr = 0;
@@ -279,5 +355,10 @@ int command_keygen(int argc, char **argv)
         }
     }
     int status = check(&request, argc, argv);
-    return status != COMMAND_OK ? status : write_keys(&request);
+    if (status != COMMAND_OK) {
+        return status;
+    }
+    return keygen_identity_is_asked(&request.identity)
+               ? keygen_identity_run(&request.identity, request.path)
+               : write_keys(&request);
 }

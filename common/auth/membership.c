@@ -108,6 +108,12 @@ static bool digest_of(const char *text, size_t size, uint8_t digest[SECRET_SIZE]
     return secret_digest(&part, 1, digest);
 }
 
+/* 24 bits of a digest; 0 stands for UTC. */
+static uint32_t timescale_of(uint32_t digest)
+{
+    return digest >> 8 == 0 ? 1 : digest >> 8;
+}
+
 /* A mesh's own time goes on when a newer document comes: it is named by the mesh, not by the
  * document. */
 static bool name_document(struct membership *membership, const struct public_key *ca,
@@ -122,7 +128,7 @@ static bool name_document(struct membership *membership, const struct public_key
         return false;
     }
     membership->terms.epoch = bytes_u32(bytes_make(digest, SECRET_SIZE), 0);
-    membership->terms.timescale_id = bytes_u32(bytes_make(named, sizeof named), 0) >> 8;
+    membership->terms.timescale_id = timescale_of(bytes_u32(bytes_make(named, sizeof named), 0));
     return true;
 }
 
@@ -309,7 +315,7 @@ bool membership_configured(const struct public_key *keys, size_t count,
         return false;
     }
     found.epoch = bytes_u32(bytes_make(digest, sizeof digest), 0);
-    found.timescale_id = bytes_u32(bytes_make(digest, sizeof digest), 4) >> 8;
+    found.timescale_id = timescale_of(bytes_u32(bytes_make(digest, sizeof digest), 4));
     *terms = found;
     return true;
 }

@@ -42,7 +42,7 @@
 /* By what all members of a mesh count alike. */
 struct membership_terms {
     uint32_t epoch;
-    uint32_t timescale_id; /* 24 bits, of the mesh's own time */
+    uint32_t timescale_id; /* of the mesh's own time: 1 to 2^24 - 1 */
     uint16_t nodes;        /* n */
     uint16_t faults;       /* f */
     int64_t max_offset_ns; /* how far a clock may be ahead before its HLC is not followed */

@@ -42,7 +42,7 @@ same "the options of chimed --help and chimed(8)" "$work/chimed.help" "$work/chi
 
 {
     ./chime --help
-    for command in query sync keygen status sources tracking watch doctor explain accept step burst online \
+    for command in query sync keygen certify status sources tracking watch doctor explain accept step burst online \
         offline refresh reload; do
         ./chime "$command" --help
     done
