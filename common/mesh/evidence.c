@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/mesh/evidence.h"
-#include "ntpwire/timestamp.h"
+#include "common/base/hlc.h"
 #include <string.h>
 
-/* What rounding of timestamps, widths and oscillator stamps may add up to, and a little more. */
-#define ROUNDING_NS 64
+/* All times are differences in units of 2^-32 s, the finest that a report has. */
+#define UNITS_PER_S (INT64_C(1) << 32)
+#define UNITS_OF_F28 16
+#define UNITS_OF_MONO 4
+/* Clock and oscillator are rounded to their units and to nanoseconds: a microsecond is far more. */
+#define ROUNDING_UNITS (UNITS_PER_S / 1000000)
 #define PPM_UNITS 1000000
+/* Two reports of one run that are farther apart than 12 days are not compared. */
+#define SPAN_MONO_MAX (UINT64_C(1) << 50)
+#define DAY_S 86400
 
 const char *evidence_kind_name(enum evidence_kind kind)
 {
@@ -20,49 +27,107 @@ const char *evidence_kind_name(enum evidence_kind kind)
     return (unsigned)kind < EVIDENCE_KINDS ? names[kind] : "unknown";
 }
 
-static bool is_bounded(const struct report *report)
+static bool vouches_for_utc(const struct report *report)
 {
-    return report->before_f28 != REPORT_WIDTH_UNBOUNDED &&
-           report->after_f28 != REPORT_WIDTH_UNBOUNDED && (report->flags & REPORT_RETRACTED) == 0;
+    return report->timescale == REPORT_UTC && (report->flags & REPORT_RETRACTED) == 0 &&
+           report->before_f28 != REPORT_WIDTH_UNBOUNDED &&
+           report->after_f28 != REPORT_WIDTH_UNBOUNDED;
 }
 
-/* Where TAI is not known, the clock that as-of shows repeats or omits a second at a leap. */
-static bool is_even(const struct report *a, const struct report *b)
+/* Of UTC as the author serves it; the era counts from 1900. */
+static int64_t utc_seconds(const struct report *report)
 {
-    bool knows_tai = a->tai_offset_s != 0 && b->tai_offset_s != 0;
-    bool is_far = a->leap == LEAP_NONE && b->leap == LEAP_NONE;
-    bool is_same = (a->tai_offset_s != 0) == (b->tai_offset_s != 0);
-    return knows_tai || (is_far && is_same);
+    return ((int64_t)report->era << 32) + (int64_t)(report->as_of >> 32) - report->tai_offset_s;
 }
 
-static bool is_same_scale(const struct report *a, const struct report *b)
+/* Months since the year 0, in the calendar from March on, in which a year's last day is the one
+ * that leap years add. Days are counted from 1900. */
+static int64_t month_of(int64_t seconds)
 {
-    return a->timescale == b->timescale && a->timescale_id == b->timescale_id;
+    /* 693901 days from the first of March of the year 0 to 1900. */
+    int64_t day = seconds / DAY_S + 693901;
+    int64_t era = day / 146097;
+    int64_t of_era = day % 146097;
+    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    return (era * 400 + year) * 12 + (5 * of_year + 2) / 153;
 }
 
-/* How far b's as-of lies after a's. */
-static int64_t as_of_after_ns(const struct report *a, const struct report *b)
+/* UTC may have jumped by a second at each end of a month between the two, whether or not their
+ * authors knew of it in time. */
+static int64_t leap_units(const struct report *a, const struct report *b)
 {
-    return timestamp_difference_ns((struct timestamp){b->as_of}, (struct timestamp){a->as_of});
+    int64_t first_s = utc_seconds(a);
+    int64_t last_s = utc_seconds(b);
+    if (first_s > last_s) {
+        int64_t swapped_s = first_s;
+        first_s = last_s;
+        last_s = swapped_s;
+    }
+    /* Intervals reach 16 s to each side, and a leap second one more. */
+    int64_t months = month_of(last_s + 18) - month_of(first_s > 18 ? first_s - 18 : 0);
+    /* So many that nothing can contradict them: the difference is then far more in any case. */
+    return (months < 1024 ? months : 1024) * UNITS_PER_S;
 }
 
-static int64_t oscillator_ns(uint64_t units)
+/* b less a, of UTC as they serve it. */
+static int64_t utc_difference(const struct report *a, const struct report *b)
 {
-    return (int64_t)((__int128)units * NS_PER_S / (INT64_C(1) << 30));
+    int64_t difference = (int64_t)(b->as_of - a->as_of);
+    int64_t tai = (int64_t)(b->tai_offset_s - a->tai_offset_s) * UNITS_PER_S;
+    int64_t sum;
+    if (__builtin_sub_overflow(difference, tai, &sum)) {
+        return difference;
+    }
+    return sum;
 }
 
-/* a was made before b by the author's own oscillator, which counts through both. */
-static bool can_both_hold(const struct report *a, const struct report *b)
+static int64_t width_units(uint32_t width_f28)
 {
-    int64_t passed_ns = oscillator_ns(b->as_of_mono) - oscillator_ns(a->as_of_mono);
-    int64_t slack_ns = passed_ns / PPM_UNITS * EVIDENCE_RATE_PPM + EVIDENCE_RATE_PPM + ROUNDING_NS;
-    int64_t moved_ns = as_of_after_ns(a, b);
-    /* Both ends relative to a's as-of. */
-    int64_t b_earliest = moved_ns - report_width_to_ns(b->before_f28);
-    int64_t b_latest = moved_ns + report_width_to_ns(b->after_f28);
-    int64_t a_latest = report_width_to_ns(a->after_f28) + passed_ns + slack_ns;
-    int64_t a_earliest = -report_width_to_ns(a->before_f28) + passed_ns - slack_ns;
-    return b_earliest <= a_latest && b_latest >= a_earliest;
+    return (int64_t)width_f28 * UNITS_OF_F28;
+}
+
+static int64_t add(int64_t a, int64_t b)
+{
+    int64_t sum;
+    if (__builtin_add_overflow(a, b, &sum)) {
+        return b < 0 ? INT64_MIN : INT64_MAX;
+    }
+    return sum;
+}
+
+/* a's oscillator is not after b's. Do both intervals fit into one course of UTC? */
+static bool are_consistent(const struct report *a, const struct report *b)
+{
+    if (b->as_of_mono - a->as_of_mono > SPAN_MONO_MAX) {
+        return true;
+    }
+    int64_t passed = (int64_t)(b->as_of_mono - a->as_of_mono) * UNITS_OF_MONO;
+    int64_t slack = passed / PPM_UNITS * EVIDENCE_RATE_PPM + EVIDENCE_RATE_PPM;
+    slack += ROUNDING_UNITS + leap_units(a, b);
+    int64_t difference = utc_difference(a, b);
+    int64_t least = add(difference, -width_units(b->before_f28) - width_units(a->after_f28));
+    int64_t most = add(difference, width_units(b->after_f28) + width_units(a->before_f28));
+    return least <= passed + slack && most >= passed - slack;
+}
+
+static bool stamp_goes_back(const struct report *earlier, const struct report *later)
+{
+    return (earlier->flags & REPORT_HLC_VALID) != 0 && (later->flags & REPORT_HLC_VALID) != 0 &&
+           !hlc_is_after((struct hlc_stamp){later->hlc}, (struct hlc_stamp){earlier->hlc});
+}
+
+/* Two of one incarnation, by their sequence numbers. */
+static enum evidence_kind compare_run(const struct report *a, const struct report *b)
+{
+    bool is_one_clock = a->disruptions == b->disruptions;
+    if (stamp_goes_back(a, b) || (is_one_clock && b->as_of_mono < a->as_of_mono)) {
+        return EVIDENCE_STAMPS;
+    }
+    if (is_one_clock && vouches_for_utc(a) && vouches_for_utc(b) && !are_consistent(a, b)) {
+        return EVIDENCE_INTERVALS;
+    }
+    return EVIDENCE_NONE;
 }
 
 /* Serial, as sequence numbers of a long run may wrap. */
@@ -71,61 +136,33 @@ static bool is_later_number(uint32_t a, uint32_t b)
     return a != b && a - b < UINT32_C(1) << 31;
 }
 
-static bool is_later_stamp(uint64_t a, uint64_t b)
-{
-    return a != b && a - b < UINT64_C(1) << 63;
-}
-
-static bool have_stamps(const struct report *a, const struct report *b)
-{
-    return (a->flags & b->flags & REPORT_HLC_VALID) != 0;
-}
-
-/* a is the earlier one by what its author counts. */
-static enum evidence_kind compare_ordered(const struct report *a, const struct report *b)
-{
-    if (have_stamps(a, b) && !is_later_stamp(b->hlc, a->hlc)) {
-        return EVIDENCE_STAMPS;
-    }
-    bool is_one_clock =
-        a->incarnation == b->incarnation && a->disruptions == b->disruptions && is_same_scale(a, b);
-    if (is_one_clock && b->as_of_mono >= a->as_of_mono && is_bounded(a) && is_bounded(b) &&
-        is_even(a, b) && !can_both_hold(a, b)) {
-        return EVIDENCE_INTERVALS;
-    }
-    return EVIDENCE_NONE;
-}
-
 enum evidence_kind evidence_compare(const struct report *a, const uint8_t a_digest[SECRET_SIZE],
                                     const struct report *b, const uint8_t b_digest[SECRET_SIZE])
 {
-    if (a->node != b->node || memcmp(a_digest, b_digest, SECRET_SIZE) == 0) {
-        return EVIDENCE_NONE;
-    }
-    if (a->key_epoch != b->key_epoch) {
+    if (a->node != b->node || a->key_epoch != b->key_epoch ||
+        memcmp(a_digest, b_digest, SECRET_SIZE) == 0) {
         return EVIDENCE_NONE;
     }
     if (a->incarnation != b->incarnation) {
-        return a->incarnation < b->incarnation ? compare_ordered(a, b) : compare_ordered(b, a);
+        bool is_first = a->incarnation < b->incarnation;
+        /* The older run went on when there was a newer one. */
+        return stamp_goes_back(is_first ? a : b, is_first ? b : a) ? EVIDENCE_TWINS : EVIDENCE_NONE;
     }
     if (a->sequence == b->sequence) {
         return EVIDENCE_EQUIVOCATION;
     }
-    return is_later_number(b->sequence, a->sequence) ? compare_ordered(a, b)
-                                                     : compare_ordered(b, a);
+    return is_later_number(b->sequence, a->sequence) ? compare_run(a, b) : compare_run(b, a);
 }
 
 bool evidence_is_acausal(const struct report *before, const struct report *after)
 {
-    if (before->node == after->node || !is_same_scale(before, after) || !is_bounded(before) ||
-        !is_bounded(after) || before->leap != LEAP_NONE || after->leap != LEAP_NONE) {
+    if (before->node == after->node || !vouches_for_utc(before) || !vouches_for_utc(after)) {
         return false;
     }
-    int64_t tai_ns = (int64_t)(after->tai_offset_s - before->tai_offset_s) * NS_PER_S;
-    int64_t moved_ns = as_of_after_ns(before, after) - tai_ns;
-    int64_t earliest = -report_width_to_ns(before->before_f28);
-    int64_t latest = moved_ns + report_width_to_ns(after->after_f28);
-    return earliest > latest + ROUNDING_NS;
+    /* Its latest, less the earliest of the one that was there before. */
+    int64_t room = add(utc_difference(before, after),
+                       width_units(after->after_f28) + width_units(before->before_f28));
+    return room < -ROUNDING_UNITS - leap_units(before, after);
 }
 
 static bool read_kept(const struct evidence_report *kept, struct report *report)

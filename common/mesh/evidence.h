@@ -7,7 +7,9 @@
  * interval or a stamp was wrong, which may be the doing of whoever told its author the time. What
  * an honest node does when it is killed, suspended, stepped, joins UTC or passes a leap second is
  * no evidence: reports name their incarnation, disruptions and timescale, and only those that agree
- * in them are compared. Pure; not thread-safe. */
+ * in them are compared. UTC may jump by a second wherever a month ends, whatever their authors say
+ * of leaps. The mesh's own time may be slewed and stepped until all agree, so intervals of it prove
+ * nothing. Pure; not thread-safe. */
 #ifndef COMMON_MESH_EVIDENCE_H
 #define COMMON_MESH_EVIDENCE_H
 #include "common/auth/identity.h"
@@ -26,7 +28,7 @@
 enum evidence_kind {
     EVIDENCE_NONE = 0,
     EVIDENCE_EQUIVOCATION, /* E1(a): two reports with one number; convicts */
-    EVIDENCE_STAMPS,       /* E1(b): a later report has an earlier stamp */
+    EVIDENCE_STAMPS,       /* E1(b): a later report has an earlier stamp or oscillator */
     EVIDENCE_INTERVALS,    /* E1(c): two intervals of one clock that can't both hold the time */
     EVIDENCE_CAUSALITY,    /* E2: a report was made before one that is certainly earlier */
     EVIDENCE_TWINS,        /* two incarnations alternate: one identity, two processes */

@@ -245,9 +245,13 @@ enum mesh_verdict mesh_report_take(struct mesh *mesh, struct mesh_contact *conta
     if (!is_signed(mesh, contact, field, auth.tag.data)) {
         return MESH_SIGNATURE;
     }
+    /* One that can't be kept could not be held against others of its author. */
     struct evidence_report packed;
-    bool is_packed = evidence_pack(&report, field, auth.tag.data, now, &packed);
-    if (!is_packed || !mesh_judge_report(mesh, contact, &report, &packed, out)) {
+    if (!evidence_pack(&report, field, auth.tag.data, now, &packed)) {
+        mesh->form_counts[REPORT_ENTRIES_TOO_MANY]++;
+        return MESH_FORM;
+    }
+    if (!mesh_judge_report(mesh, contact, &report, &packed, out)) {
         keep(mesh, contact, &report, digest, now);
     }
     return MESH_TIME;
