@@ -161,7 +161,8 @@ static void answer(struct node *node, const struct node_pending *pending, struct
     departure_begin(&node->departure, bytes_make(send->payload, send->size), now.mono);
 }
 
-/* A member that is silent where it was, and speaks to us from elsewhere, has moved. */
+/* A member that answered once, is silent where it was, and speaks to us from elsewhere, has moved.
+ * One that never answered may just have several addresses. */
 static void follow_address(struct node *node, const struct mesh_opened *opened, struct reading now)
 {
     const struct address *known = sync_member_address(node->sync, opened->id);
@@ -172,7 +173,7 @@ static void follow_address(struct node *node, const struct mesh_opened *opened, 
         return;
     }
     sync_member_measured(node->sync, opened->id, now, &measure);
-    if (measure.is_silent) {
+    if (measure.is_silent && measure.sampled.ns != 0) {
         struct address moved = opened->source;
         moved.port = known->port;
         sync_member_move(node->sync, opened->id, &moved, now.mono);

@@ -170,11 +170,13 @@ static size_t faults_of(const struct sync *sync, size_t total)
         convicted += is_convicted(sync, &sync->table.entries[i]);
     }
     size_t faults = (size_t)sync->options.faults;
+    bool is_fixed = sync->options.mesh.is_on && sync->options.faults != SYNC_FAULTS_AUTO;
     if (sync->options.faults == SYNC_FAULTS_AUTO) {
         faults = selection_faults_max(total + convicted);
     }
     faults = faults > convicted ? faults - convicted : 0;
-    return faults < most ? faults : most;
+    /* In a mesh nothing lowers it: with fewer who count than it takes nobody is believed. */
+    return faults < most || is_fixed ? faults : most;
 }
 
 /* What we know ourselves is no other's lie. */
