@@ -25,6 +25,17 @@ static size_t end(struct json *json)
     return json->size + 1;
 }
 
+void command_answer_begin(struct json *json, const char *answer, char *out, size_t room)
+{
+    begin(json, out, room);
+    json_put_string(json, "answer", answer);
+}
+
+size_t command_answer_end(struct json *json)
+{
+    return end(json);
+}
+
 static void write_positive(struct json *json, const char *key, uint64_t value)
 {
     json_put_integer(json, key, value > INT64_MAX ? INT64_MAX : (int64_t)value);

@@ -4,6 +4,7 @@
 #ifndef SERVER_COMMAND_ANSWER_H
 #define SERVER_COMMAND_ANSWER_H
 #include "common/base/action.h"
+#include "common/base/json.h"
 #include "common/base/status.h"
 #include "server/command_request.h"
 #include "server/server.h"
@@ -33,5 +34,8 @@ size_t command_answer(enum command_request_kind kind, const struct command_facts
                       size_t room);
 size_t command_answer_done(const struct command_request *request, const struct action_reply *reply,
                            char *out, size_t room);
+/* What begins and ends every answer: its size, with the newline. */
+void command_answer_begin(struct json *json, const char *answer, char *out, size_t room);
+size_t command_answer_end(struct json *json);
 size_t command_answer_error(const char *sentence, char *out, size_t room);
 #endif

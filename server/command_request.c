@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/command_request.h"
+#include "common/base/hexadecimal.h"
 #include "common/base/quantity.h"
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,13 @@
 #define WATCH_INTERVAL_NS_MAX (3600 * NS_PER_S)
 #define SHOWN_MAX 48 /* octets of what was found, in an error */
 
-enum argument { ARGUMENT_NONE, ARGUMENT_SOURCE, ARGUMENT_SECONDS };
+enum argument {
+    ARGUMENT_NONE,
+    ARGUMENT_SOURCE,
+    ARGUMENT_SECONDS,
+    ARGUMENT_EVIDENCE,
+    ARGUMENT_STAMP
+};
 
 static const struct word {
     const char *word;
@@ -21,6 +28,8 @@ static const struct word {
     {"sources", REQUEST_SOURCES, COMMAND_KINDS, ARGUMENT_NONE},
     {"tracking", REQUEST_TRACKING, COMMAND_KINDS, ARGUMENT_NONE},
     {"version", REQUEST_VERSION, COMMAND_KINDS, ARGUMENT_NONE},
+    {"mesh", REQUEST_MESH, COMMAND_KINDS, ARGUMENT_EVIDENCE},
+    {"hlc", REQUEST_HLC, COMMAND_KINDS, ARGUMENT_STAMP},
     {"watch", REQUEST_WATCH, COMMAND_KINDS, ARGUMENT_SECONDS},
     {"accept", REQUEST_CHANGE, COMMAND_ACCEPT, ARGUMENT_NONE},
     {"step", REQUEST_CHANGE, COMMAND_STEP, ARGUMENT_NONE},
@@ -120,11 +129,61 @@ static bool read_interval(const char *text, int64_t *interval_ns, char *error)
     return true;
 }
 
+/* "", or "evidence NUMBER". */
+static bool read_evidence(const char *text, struct command_request *request, char *error)
+{
+    static const char word[] = "evidence ";
+    uint64_t number = 0;
+    if (*text == '\0') {
+        return true;
+    }
+    bool ok = strncmp(text, word, sizeof(word) - 1) == 0;
+    const char *digit = ok ? text + sizeof(word) - 1 : text;
+    while (ok && *digit >= '0' && *digit <= '9' && number <= UINT32_MAX) {
+        number = 10 * number + (unsigned)(*digit++ - '0');
+    }
+    if (!ok || *digit != '\0' || number == 0 || number > UINT32_MAX) {
+        snprintf(error, COMMAND_REQUEST_ERROR_MAX,
+                 "mesh: '%.*s' was found; accepted are nothing, or 'evidence NUMBER' with one that "
+                 "'mesh' shows",
+                 SHOWN_MAX, text);
+        return false;
+    }
+    request->kind = REQUEST_EVIDENCE;
+    request->number = (uint32_t)number;
+    return true;
+}
+
+/* "", or 16 hex digits. */
+static bool read_stamp(const char *text, struct command_request *request, char *error)
+{
+    uint8_t octets[8];
+    if (*text == '\0') {
+        return true;
+    }
+    if (strlen(text) != 2 * sizeof(octets) || !hexadecimal_read(text, octets, sizeof(octets))) {
+        snprintf(error, COMMAND_REQUEST_ERROR_MAX,
+                 "hlc: '%.*s' was found; accepted are nothing, or the 16 hex digits of a message's "
+                 "stamp",
+                 SHOWN_MAX, text);
+        return false;
+    }
+    request->has_message = true;
+    request->message = bytes_u64(bytes_make(octets, sizeof(octets)), 0);
+    return true;
+}
+
 static bool read_argument(const struct word *word, const char *text,
                           struct command_request *request, char *error)
 {
     if (word->argument == ARGUMENT_SECONDS) {
         return read_interval(text, &request->interval_ns, error);
+    }
+    if (word->argument == ARGUMENT_EVIDENCE) {
+        return read_evidence(text, request, error);
+    }
+    if (word->argument == ARGUMENT_STAMP) {
+        return read_stamp(text, request, error);
     }
     if (word->argument == ARGUMENT_NONE && *text != '\0') {
         snprintf(error, COMMAND_REQUEST_ERROR_MAX,

@@ -12,8 +12,11 @@ enum command_request_kind {
     REQUEST_SOURCES,
     REQUEST_TRACKING,
     REQUEST_VERSION,
-    REQUEST_WATCH,  /* status and sources, again and again */
-    REQUEST_CHANGE, /* command says what */
+    REQUEST_MESH,
+    REQUEST_EVIDENCE, /* number says of which proof */
+    REQUEST_HLC,      /* a stamp; of a receipt, if has_message */
+    REQUEST_WATCH,    /* status and sources, again and again */
+    REQUEST_CHANGE,   /* command says what */
     REQUEST_RELOAD,
     REQUEST_KINDS
 };
@@ -23,6 +26,9 @@ struct command_request {
     const char *word;       /* its first, constant */
     struct command command; /* REQUEST_CHANGE */
     int64_t interval_ns;    /* REQUEST_WATCH */
+    uint32_t number;        /* REQUEST_EVIDENCE */
+    bool has_message;       /* REQUEST_HLC */
+    uint64_t message;
 };
 
 /* Reads a line without its end; blanks around words don't count, nor does a final carriage return.

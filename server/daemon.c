@@ -133,6 +133,19 @@ static void on_reload(void *context, struct action_reply *reply)
              reply->is_done ? "the configuration is in force" : failed);
 }
 
+static enum hlc_verdict on_stamp(void *context, const struct hlc_stamp *message,
+                                 struct hlc_stamp *stamp)
+{
+    const struct daemon *daemon = context;
+    return timekeeper_stamp(daemon->timekeeper, message, stamp);
+}
+
+static uint64_t on_dropped(void *context)
+{
+    const struct daemon *daemon = context;
+    return timekeeper_intake_dropped(daemon->timekeeper);
+}
+
 static bool open_control(struct daemon *daemon)
 {
     char error[CONTROL_ERROR_MAX];
@@ -175,7 +188,11 @@ static bool open_operator(struct daemon *daemon)
                                  .station_count = daemon->serving.station_count,
                                  .listening = &daemon->serving.listening,
                                  .control = timekeeper_mode(daemon->timekeeper)};
-    struct operator_calls calls = {.context = daemon, .command = on_command, .reload = on_reload};
+    struct operator_calls calls = {.context = daemon,
+                                   .command = on_command,
+                                   .reload = on_reload,
+                                   .stamp = on_stamp,
+                                   .intake_dropped = on_dropped};
     daemon->desk = operator_create(&daemon->loop, &options, &view, &calls, error);
     if (daemon->desk == NULL) {
         log_message(is_auto ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "%s", error);

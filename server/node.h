@@ -7,6 +7,7 @@
 #include "client/sync/sync.h"
 #include "common/base/action.h"
 #include "common/base/event.h"
+#include "common/base/mesh_status.h"
 #include "common/base/status.h"
 #include "common/mesh/mesh.h"
 
@@ -43,6 +44,9 @@ const struct sync_state *node_claim(const struct node *node);
 const struct sync *node_sync(const struct node *node);
 /* NULL: there is none. */
 const struct mesh *node_mesh(const struct node *node);
+/* What is shown of the mesh, with what was measured of its members. False: there is none. */
+bool node_mesh_status(const struct node *node, struct reading now,
+                      struct mesh_status *status) MUST_CHECK;
 /* A stamp of the hybrid logical clock; with a message's, of its receipt. HLC_UNSTARTED without a
  * mesh. */
 enum hlc_verdict node_stamp(struct node *node, struct reading now, const struct hlc_stamp *message,

@@ -3,6 +3,7 @@
 #include "common/host/log.h"
 #include "config.h"
 #include "server/command_answer.h"
+#include "server/operator_mesh.h"
 #include "server/operator_socket.h"
 #include <errno.h>
 #include <stdio.h>
@@ -105,9 +106,6 @@ static void close_connection(struct connection *connection)
     close(connection->fd);
 }
 
-/* --- the timer: watches, slow readers, a listener that rests
- * -------------------------------------*/
-
 static void arm_timer(struct operator* operator)
 {
     uint64_t next_ms = operator->rests_until_ms != 0 ? operator->rests_until_ms : NEVER_MS;
@@ -131,9 +129,6 @@ static void arm_timer(struct operator* operator)
                              0);
     }
 }
-
-/* --- sending
- * -------------------------------------------------------------------------------------*/
 
 static struct leftover *free_leftover(struct operator* operator)
 {
@@ -200,9 +195,6 @@ static void send_leftover(struct connection *connection)
     arm_timer(connection->operator);
 }
 
-/* --- what is asked
- * -------------------------------------------------------------------------------*/
-
 static bool may_change(const struct connection *connection)
 {
     return connection->user == 0 || connection->user == geteuid();
@@ -249,6 +241,18 @@ static void send_view(struct connection *connection, enum command_request_kind k
     }
     size += command_answer(kind, &operator->facts, operator->answer + size, ANSWERS_ROOM - size);
     send_answer(connection, size);
+}
+
+static void look(struct connection *connection, const struct command_request *request)
+{
+    struct operator* operator= connection->operator;
+    size_t size = operator_mesh_answer(&operator->view, &operator->calls, request, operator->answer,
+                                       ANSWERS_ROOM);
+    if (size > 0) {
+        send_answer(connection, size);
+    } else {
+        send_view(connection, request->kind);
+    }
 }
 
 static void send_error(struct connection *connection, const char *sentence)
@@ -298,16 +302,13 @@ static void answer_line(struct connection *connection)
         change(connection, &request);
         return;
     }
-    send_view(connection, request.kind);
+    look(connection, &request);
     if (request.kind == REQUEST_WATCH && connection->state == CONNECTION_OPEN) {
         connection->watch_ms = (uint64_t)(request.interval_ns / NS_PER_MS);
         connection->due_ms = connection->heard_ms + connection->watch_ms;
         arm_timer(connection->operator);
     }
 }
-
-/* --- receiving
- * -----------------------------------------------------------------------------------*/
 
 static void receive(struct connection *connection)
 {
@@ -430,9 +431,6 @@ static void on_timer(uv_timer_t *timer)
     }
     arm_timer(operator);
 }
-
-/* --- begin and end
- * -------------------------------------------------------------------------------*/
 
 static struct operator* allocate(void)
 {

@@ -41,6 +41,11 @@ struct operator_calls {
     void (*command)(void *context, const struct command *command, struct action_reply *reply);
     /* Reads the configuration anew, as SIGHUP does. */
     void (*reload)(void *context, struct action_reply *reply);
+    /* node_stamp(); NULL: there is none to give. */
+    enum hlc_verdict (*stamp)(void *context, const struct hlc_stamp *message,
+                              struct hlc_stamp *stamp);
+    /* driver_intake_dropped(); NULL: 0. */
+    uint64_t (*intake_dropped)(void *context);
 };
 
 struct operator;

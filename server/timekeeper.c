@@ -394,6 +394,17 @@ void timekeeper_command(struct timekeeper *timekeeper, const struct command *com
     driver_command(timekeeper->driver, command, reply);
 }
 
+enum hlc_verdict timekeeper_stamp(struct timekeeper *timekeeper, const struct hlc_stamp *message,
+                                  struct hlc_stamp *stamp)
+{
+    return node_stamp(timekeeper->node, clock_read(timekeeper->clock), message, stamp);
+}
+
+uint64_t timekeeper_intake_dropped(const struct timekeeper *timekeeper)
+{
+    return driver_intake_dropped(timekeeper->driver);
+}
+
 void timekeeper_stop(struct timekeeper *timekeeper)
 {
     timekeeper->is_stopping = true;

@@ -25,6 +25,11 @@ void timekeeper_settle(struct timekeeper *timekeeper);
 /* Hands the node an EVENT_COMMAND. */
 void timekeeper_command(struct timekeeper *timekeeper, const struct command *command,
                         struct action_reply *reply);
+/* As node_stamp(), at this instant. */
+enum hlc_verdict timekeeper_stamp(struct timekeeper *timekeeper, const struct hlc_stamp *message,
+                                  struct hlc_stamp *stamp) MUST_CHECK;
+/* As driver_intake_dropped(). */
+uint64_t timekeeper_intake_dropped(const struct timekeeper *timekeeper);
 /* The end: what is known is saved, and the clock given back at its plain rate. */
 void timekeeper_stop(struct timekeeper *timekeeper);
 /* Closes what is in the loop, which must run once more; then it can be destroyed. */

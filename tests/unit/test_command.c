@@ -26,6 +26,10 @@ static void reads_requests(void)
         {"sources", REQUEST_SOURCES, COMMAND_KINDS, "", false},
         {"tracking", REQUEST_TRACKING, COMMAND_KINDS, "", false},
         {"version", REQUEST_VERSION, COMMAND_KINDS, "", false},
+        {"mesh", REQUEST_MESH, COMMAND_KINDS, "", false},
+        {"mesh evidence 7", REQUEST_EVIDENCE, COMMAND_KINDS, "", false},
+        {"hlc", REQUEST_HLC, COMMAND_KINDS, "", false},
+        {"hlc 0123456789abcdef", REQUEST_HLC, COMMAND_KINDS, "", false},
         {"watch 5", REQUEST_WATCH, COMMAND_KINDS, "", false},
         {"accept", REQUEST_CHANGE, COMMAND_ACCEPT, "", true},
         {"step", REQUEST_CHANGE, COMMAND_STEP, "", true},
@@ -67,6 +71,19 @@ static void reads_intervals(void)
     }
 }
 
+static void reads_arguments_of_the_mesh(void)
+{
+    struct command_request request;
+    char error[COMMAND_REQUEST_ERROR_MAX];
+    CU_ASSERT_TRUE_FATAL(parse("mesh evidence 4294967295", &request, error));
+    CU_ASSERT_EQUAL(request.number, UINT32_MAX);
+    CU_ASSERT_TRUE_FATAL(parse("hlc 0123456789abcdef", &request, error));
+    CU_ASSERT_TRUE(request.has_message);
+    CU_ASSERT_EQUAL(request.message, UINT64_C(0x0123456789abcdef));
+    CU_ASSERT_TRUE_FATAL(parse("hlc", &request, error));
+    CU_ASSERT_FALSE(request.has_message);
+}
+
 static void refuses_what_is_no_request(void)
 {
     static const struct {
@@ -78,6 +95,14 @@ static void refuses_what_is_no_request(void)
         {"statu", "'statu' is no request; accepted are: status, sources"},
         {"STATUS", "is no request"},
         {"status now", "nothing is accepted after it"},
+        {"mesh evidence", "'evidence' was found"},
+        {"mesh evidence 0", "'evidence NUMBER'"},
+        {"mesh evidence 4294967296", "'evidence NUMBER'"},
+        {"mesh evidence 1x", "'evidence NUMBER'"},
+        {"mesh proof 1", "'evidence NUMBER'"},
+        {"hlc 12", "16 hex digits"},
+        {"hlc 0123456789ABCDEF", "16 hex digits"},
+        {"hlc 0123456789abcdef0", "16 hex digits"},
         {"accept ntp1", "nothing is accepted after it"},
         {"watch 0", "seconds from 0.1 to 3600"},
         {"watch 0.05", "seconds from 0.1 to 3600"},
@@ -360,13 +385,14 @@ static void tells_its_version(void)
     facts.may_change = true;
     json_t *object = load(out, command_answer(REQUEST_VERSION, &facts, out, sizeof(out)));
     CU_ASSERT_TRUE(json_is_true(at(object, "may_change")));
-    CU_ASSERT_EQUAL(json_array_size(at(object, "requests")), 12);
+    CU_ASSERT_EQUAL(json_array_size(at(object, "requests")), 14);
     json_decref(object);
 }
 
 static const struct unit_case cases[] = {
     {"reads requests", reads_requests},
     {"reads intervals", reads_intervals},
+    {"reads arguments of the mesh", reads_arguments_of_the_mesh},
     {"refuses what is no request", refuses_what_is_no_request},
     {"writes an empty status", writes_an_empty_status},
     {"writes a full status", writes_a_full_status},

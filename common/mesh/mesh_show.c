@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/mesh/mesh_show.h"
+#include "common/base/hexadecimal.h"
+#include "common/mesh/mesh_inner.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINE_ROOM (2 * EVIDENCE_REPORT_SIZE_MAX + 1)
+
+static int64_t age(struct mono now, struct mono at)
+{
+    return now.ns - at.ns;
+}
+
+static void show_report(const struct mesh_contact *contact, struct mono now,
+                        struct mesh_status_member *shown)
+{
+    const struct report *report = &contact->report;
+    shown->report_age_ns = MESH_STATUS_NEVER;
+    if (!contact->has_report) {
+        return;
+    }
+    shown->report_age_ns = age(now, contact->reported);
+    shown->membership_epoch = report->membership;
+    shown->is_other_membership = contact->is_other_membership;
+    shown->timescale = report->timescale == REPORT_UTC ? TIMESCALE_UTC : TIMESCALE_MESH;
+    shown->hops = report->hops;
+    shown->disruptions = report->disruptions;
+    shown->is_bounded =
+        report->before_f28 != REPORT_WIDTH_UNBOUNDED && report->after_f28 != REPORT_WIDTH_UNBOUNDED;
+    if (shown->is_bounded) {
+        shown->before_ns = report_width_to_ns(report->before_f28);
+        shown->after_ns = report_width_to_ns(report->after_f28);
+    }
+}
+
+static void show_contact(const struct mesh_contact *contact, struct mono now,
+                         struct mesh_status_member *shown)
+{
+    const struct verdict *verdict = &contact->verdict;
+    shown->is_known = true;
+    shown->has_session = pairing_has_session(&contact->pairing, now);
+    shown->state = verdict_state_name(verdict_state(verdict));
+    shown->cause = verdict->cause;
+    shown->state_age_ns = age(now, verdict->since);
+    shown->evidence = verdict->evidence;
+    shown->heard_age_ns = age(now, contact->heard);
+    for (size_t i = 0; i < MESH_VERDICTS; i++) {
+        if (i == MESH_TIME) {
+            shown->accepted = contact->counts[i];
+        } else if (i != MESH_HANDLED) {
+            shown->dropped += contact->counts[i];
+        }
+    }
+    show_report(contact, now, shown);
+}
+
+static void show_member(const struct mesh *mesh, size_t index, struct mono now,
+                        struct mesh_status_member *shown)
+{
+    const struct mesh_member *member = &mesh->members[index];
+    const struct mesh_contact *contact = mesh_contact_of(mesh, index);
+    char text[IDENTITY_ID_TEXT_MAX];
+    *shown = (struct mesh_status_member){.id = member->id,
+                                         .address = member->address,
+                                         .is_asked = member->is_seated,
+                                         .is_certified = member->certified != NULL,
+                                         .is_revoked = member->is_revoked,
+                                         .has_left = member->has_left,
+                                         .key_epoch = member->epoch,
+                                         .incarnation = member->incarnation,
+                                         .heard_age_ns = MESH_STATUS_NEVER,
+                                         .report_age_ns = MESH_STATUS_NEVER,
+                                         .place = MESH_STATUS_NOBODY};
+    shown->slot = member->is_seated ? view_slot_name(member->slot) : NULL;
+    snprintf(shown->name, sizeof(shown->name), "%s", mesh_name_of(mesh, index, text));
+    const char *domain = member->option != MESH_NOBODY
+                             ? mesh->options.members[member->option].domain
+                         : member->certified != NULL ? member->certified->certificate.node.domain
+                                                     : "";
+    snprintf(shown->domain, sizeof(shown->domain), "%s", domain);
+    if (contact != NULL) {
+        show_contact(contact, now, shown);
+    }
+}
+
+static const struct mesh_status_member *place_of(const struct mesh_status *status, uint32_t tag)
+{
+    for (size_t i = 0; i < status->count; i++) {
+        if (identity_tag(status->members[i].id) == tag) {
+            return &status->members[i];
+        }
+    }
+    return NULL;
+}
+
+/* An entry's error: half of the round trip, and three deviations of what was measured. */
+static int64_t error_of(const struct report_entry *entry)
+{
+    double sd_ns = exp2(entry->dispersion_log2 / 256.0) * 1e9;
+    int64_t delay_ns =
+        entry->delay_f28 == UINT32_MAX ? 16 * NS_PER_S : report_width_to_ns(entry->delay_f28);
+    return delay_ns / 2 + (int64_t)fmin(3 * sd_ns, 16e9);
+}
+
+/* What members reported of each other, and of us. */
+static void show_matrix(const struct mesh *mesh, struct mesh_status *status)
+{
+    for (size_t i = 0; i < status->count; i++) {
+        const struct mesh_contact *contact = mesh_contact_of(mesh, i);
+        uint32_t row = status->members[i].place;
+        if (row == MESH_STATUS_NOBODY || contact == NULL || !contact->has_report) {
+            continue;
+        }
+        for (size_t j = 0; j < contact->report.count; j++) {
+            const struct report_entry *entry = &contact->report.entries[j];
+            const struct mesh_status_member *peer = place_of(status, entry->peer);
+            uint32_t column = entry->peer == identity_tag(status->id) ? 0
+                              : peer != NULL                          ? peer->place
+                                                                      : MESH_STATUS_NOBODY;
+            if (column != MESH_STATUS_NOBODY && column != row) {
+                status->matrix[row][column] =
+                    (struct mesh_status_pair){.is_known = true,
+                                              .offset_ns = report_offset_to_ns(entry->offset_f28),
+                                              .error_ns = error_of(entry)};
+            }
+        }
+    }
+}
+
+static void show_hlc(const struct mesh *mesh, struct mesh_status *status)
+{
+    struct hlc *hlc = (struct hlc *)(uintptr_t)&mesh->hlc; /* it is only read */
+    bool is_started = atomic_load(&hlc->is_started);
+    bool is_synchronised = atomic_load(&hlc->is_synchronised);
+    status->has_hlc = hlc_last(hlc, &status->hlc);
+    status->hlc_state = !is_started ? "not started" : is_synchronised ? "running" : "doubtful";
+    status->max_offset_ns = mesh->options.max_offset_ns;
+}
+
+void mesh_status(const struct mesh *mesh, struct reading now, struct mesh_status *status)
+{
+    memset(status, 0, sizeof(*status));
+    status->now = now;
+    status->id = mesh->id;
+    status->key_epoch = mesh->options.key_epoch;
+    status->incarnation = mesh->options.incarnation;
+    status->membership_epoch = mesh->options.membership_epoch;
+    status->timescale_id = mesh->options.timescale_id;
+    status->is_lost = mesh->options.is_lost;
+    status->is_berkeley = mesh->options.algorithm == MESH_BERKELEY;
+    status->own = mesh->own;
+    status->nodes = mesh->budget.members > 0 ? mesh->budget.members : (unsigned)mesh_total(mesh);
+    status->faults = mesh->budget.members > 0 ? mesh->budget.faults : mesh->options.faults;
+    status->lost = mesh->budget.lost;
+    status->is_degraded = mesh->is_degraded;
+    show_hlc(mesh, status);
+    status->matrix_count = 1;
+    _Static_assert(MESH_MEMBERS_MAX <= MESH_STATUS_MEMBERS_MAX, "all members are shown");
+    for (size_t i = 0; i < mesh->count; i++) {
+        struct mesh_status_member *shown = &status->members[status->count++];
+        show_member(mesh, i, now.mono, shown);
+        if (shown->is_asked && status->matrix_count < MESH_STATUS_MATRIX_MAX) {
+            shown->place = (uint32_t)status->matrix_count++;
+        }
+    }
+    show_matrix(mesh, status);
+    _Static_assert((int)MESH_VERDICTS <= MESH_STATUS_COUNTS_MAX, "all verdicts are shown");
+    for (int i = 0; i < MESH_VERDICTS; i++) {
+        status->verdicts[status->verdict_count].name = mesh_verdict_name((enum mesh_verdict)i);
+        status->verdicts[status->verdict_count++].count = mesh->counts[i];
+    }
+}
+
+/* By either of the two: what b says of a is what a says of b, the other way round. */
+static bool pair_of(const struct mesh_status *status, size_t a, size_t b,
+                    struct mesh_status_pair *pair)
+{
+    *pair = status->matrix[a][b];
+    if (!pair->is_known && status->matrix[b][a].is_known) {
+        *pair = status->matrix[b][a];
+        pair->offset_ns = -pair->offset_ns;
+    }
+    return pair->is_known;
+}
+
+/* How much more than its error bars a way round three of them is off. */
+static int64_t surplus_of(const struct mesh_status *status, size_t a, size_t b, size_t c)
+{
+    struct mesh_status_pair first, second, third;
+    if (!pair_of(status, a, b, &first) || !pair_of(status, b, c, &second) ||
+        !pair_of(status, c, a, &third)) {
+        return 0;
+    }
+    double sum_ns = (double)first.offset_ns + (double)second.offset_ns + (double)third.offset_ns;
+    double error_ns = (double)first.error_ns + (double)second.error_ns + (double)third.error_ns;
+    double surplus_ns = fabs(sum_ns) - error_ns;
+    return surplus_ns > 0 ? (int64_t)surplus_ns : 0;
+}
+
+static int64_t largest_surplus(const struct mesh_status *status, size_t place)
+{
+    int64_t largest_ns = 0;
+    for (size_t i = 0; i < status->matrix_count; i++) {
+        for (size_t j = i + 1; j < status->matrix_count; j++) {
+            int64_t surplus_ns = i != place && j != place ? surplus_of(status, place, i, j) : 0;
+            largest_ns = surplus_ns > largest_ns ? surplus_ns : largest_ns;
+        }
+    }
+    return largest_ns;
+}
+
+void mesh_status_measured(struct mesh_status *status)
+{
+    for (size_t i = 0; i < status->count; i++) {
+        const struct mesh_status_member *member = &status->members[i];
+        const struct member_measure *measure = &member->measure;
+        if (member->place != MESH_STATUS_NOBODY && measure->has_estimate) {
+            status->matrix[0][member->place] = (struct mesh_status_pair){
+                .is_known = true,
+                .offset_ns = (int64_t)fmax(-9e18, fmin(9e18, measure->offset_ns)),
+                .error_ns = measure->delay_ns / 2 + (int64_t)fmin(3 * measure->offset_sd_ns, 16e9)};
+        }
+    }
+    for (size_t i = 0; i < status->count; i++) {
+        struct mesh_status_member *member = &status->members[i];
+        if (member->place != MESH_STATUS_NOBODY) {
+            member->surplus_ns = largest_surplus(status, member->place);
+        }
+    }
+}
+
+static size_t write_report(const struct mesh *mesh, const struct evidence_report *report, char *out,
+                           size_t room)
+{
+    char key[IDENTITY_KEY_TEXT_MAX] = "";
+    char field[LINE_ROOM];
+    char signature[2 * IDENTITY_SIGNATURE_SIZE + 1];
+    size_t member = mesh_find(mesh, report->author);
+    if (member == MESH_NOBODY || report->size > EVIDENCE_REPORT_SIZE_MAX) {
+        return 0;
+    }
+    public_key_format(&mesh->members[member].key, key);
+    hexadecimal_write(bytes_make(report->octets, report->size), field);
+    hexadecimal_write(bytes_make(report->signature, IDENTITY_SIGNATURE_SIZE), signature);
+    int size =
+        snprintf(out, room, "key = %s\nreport = %s\nsignature = %s\n", key, field, signature);
+    return size > 0 && (size_t)size < room ? (size_t)size : 0;
+}
+
+bool mesh_proof_write(const struct mesh *mesh, uint32_t number, char out[MESH_PROOF_TEXT_MAX])
+{
+    for (size_t i = 0; i < MESH_PROOFS_MAX && number > 0; i++) {
+        const struct mesh_proof *proof = &mesh->proofs[i];
+        if (proof->number != number) {
+            continue;
+        }
+        size_t size = (size_t)snprintf(out, MESH_PROOF_TEXT_MAX, "truechimer proof 1\nkind = %s\n",
+                                       evidence_kind_name(proof->kind));
+        size_t first = write_report(mesh, &proof->first, out + size, MESH_PROOF_TEXT_MAX - size);
+        size_t second = write_report(mesh, &proof->second, out + size + first,
+                                     MESH_PROOF_TEXT_MAX - size - first);
+        return first > 0 && second > 0;
+    }
+    return false;
+}
