@@ -15,6 +15,7 @@ int command_query(int argc, char **argv);
 int command_sync(int argc, char **argv);
 int command_keygen(int argc, char **argv);
 int command_certify(int argc, char **argv);
+int command_mesh(int argc, char **argv);
 /* Of the running daemon. */
 int command_status(int argc, char **argv);
 int command_sources(int argc, char **argv);

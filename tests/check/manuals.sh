@@ -42,10 +42,11 @@ same "the options of chimed --help and chimed(8)" "$work/chimed.help" "$work/chi
 
 {
     ./chime --help
-    for command in query sync keygen certify status sources tracking watch doctor explain accept step burst online \
+    for command in query sync keygen certify mesh status sources tracking watch doctor explain accept step burst online \
         offline refresh reload; do
         ./chime "$command" --help
     done
+    ./chime mesh verify --help
 } | options_of_help >"$work/chime.help"
 options_of_page chime.1 >"$work/chime.page"
 same "the options of chime --help and chime(1)" "$work/chime.help" "$work/chime.page"

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* mesh_command.h - the subcommands of 'chime mesh'. argv[0] is the subcommand's name; they return
+ * the exit code. */
+#ifndef CLIENT_CLI_MESH_COMMAND_H
+#define CLIENT_CLI_MESH_COMMAND_H
+
+int mesh_verify(int argc, char **argv);
+#endif
