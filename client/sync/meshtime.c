@@ -6,7 +6,7 @@
 #define PPM 1e-6
 /* In which an offset decays, while all others decay towards us: longer than a poll, so that what is
  * answered was measured after what it answers. */
-#define OFFSET_TIME_NS (24.0 * NS_PER_S)
+#define OFFSET_TIME_NS (24 * NS_PER_S)
 /* The same of the rate: of a young line a third of its age, as far as the limits go, since all
  * learn at once then. */
 #define RATE_AGES 3
@@ -81,9 +81,11 @@ void meshtime_hold(struct meshtime *line, struct mono now)
     line->slew_ppm = 0;
 }
 
-static void follow_rate(struct meshtime *line, const struct meshtime_voice *voices, size_t count,
-                        size_t faults, struct mono now)
+void meshtime_tune(struct meshtime *line, const struct meshtime_voice *voices, size_t count,
+                   size_t faults, struct mono now)
 {
+    assert(count <= MESHTIME_VOICES_MAX);
+    anchor(line, now);
     double elapsed_ns = (double)(now.ns - line->tuned.ns);
     double rates[MESHTIME_VOICES_MAX + 1] = {line->rate_ppm};
     size_t known = 1;
@@ -113,6 +115,21 @@ static bool may_jump(const struct meshtime *line, double offset_ns, struct mono 
            (line->jumps == 0 || now.ns - line->jumped.ns >= wait_ns);
 }
 
+int64_t meshtime_move(struct meshtime *line, double offset_ns, int64_t time_ns, struct mono now)
+{
+    anchor(line, now);
+    line->slew_ppm = 0;
+    if (may_jump(line, offset_ns, now)) {
+        line->wall.ns += llround(offset_ns);
+        line->jumps++;
+        line->jumped = now;
+        return llround(offset_ns);
+    }
+    double slew_ppm = offset_ns / (double)time_ns / PPM;
+    line->slew_ppm = fmin(fmax(slew_ppm, -MESHTIME_SLEW_PPM), MESHTIME_SLEW_PPM);
+    return 0;
+}
+
 int64_t meshtime_follow(struct meshtime *line, const struct meshtime_voice *voices, size_t count,
                         size_t faults, bool has_own, struct mono now)
 {
@@ -123,16 +140,6 @@ int64_t meshtime_follow(struct meshtime *line, const struct meshtime_voice *voic
         offsets[own + i] = voices[i].offset_ns;
     }
     double offset_ns = meshtime_middle(offsets, count + own, faults);
-    anchor(line, now);
-    line->slew_ppm = 0;
-    follow_rate(line, voices, count, faults, now);
-    if (may_jump(line, offset_ns, now)) {
-        line->wall.ns += llround(offset_ns);
-        line->jumps++;
-        line->jumped = now;
-        return llround(offset_ns);
-    }
-    double slew_ppm = offset_ns / OFFSET_TIME_NS / PPM;
-    line->slew_ppm = fmin(fmax(slew_ppm, -MESHTIME_SLEW_PPM), MESHTIME_SLEW_PPM);
-    return 0;
+    meshtime_tune(line, voices, count, faults, now);
+    return meshtime_move(line, offset_ns, OFFSET_TIME_NS, now);
 }

@@ -56,6 +56,12 @@ double meshtime_middle(const double *values, size_t count, size_t faults);
  * Returns by how much it jumped, in nanoseconds; 0: it is slewed. */
 int64_t meshtime_follow(struct meshtime *line, const struct meshtime_voice *voices, size_t count,
                         size_t faults, bool has_own, struct mono now);
+/* The two halves of that, for who is told of the offset by others: only the rate goes to the middle
+ * of the voices' ... */
+void meshtime_tune(struct meshtime *line, const struct meshtime_voice *voices, size_t count,
+                   size_t faults, struct mono now);
+/* ... and an offset is slewed, to decay in time_ns, or jumped. */
+int64_t meshtime_move(struct meshtime *line, double offset_ns, int64_t time_ns, struct mono now);
 /* One that is settled is relied on; until then it may jump a dozen times, 20 s apart. */
 void meshtime_settle(struct meshtime *line, bool is_settled);
 /* Goes on at its rate. */

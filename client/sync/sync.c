@@ -48,13 +48,14 @@ static bool adopt(struct sync *sync, const struct sync_options *options, struct 
     }
     keyring_clear(&sync->keyring_before);
     bool is_shadow = sync->options.is_shadow;
+    bool was_berkeley = sync->options.mesh.is_berkeley;
     sync->options = *options;
     sync->options.is_shadow = is_shadow;
     sync->options.sources = NULL;
     sync->options.source_count = 0;
     sync->options.keyring = NULL;
     sync->span.options = options->bound;
-    if (!options->mesh.is_on) {
+    if (!options->mesh.is_on || options->mesh.is_berkeley != was_berkeley) {
         sync_mesh_leave(sync);
     }
     return true;

@@ -157,6 +157,16 @@ static void explain_unsynchronised(const struct sync *sync, const struct sync_en
              is_mesh ? ": it keeps the mesh's own time, or has none yet" : "");
 }
 
+static void explain_noselect(const struct sync_entry *entry, struct mono now,
+                             char reason[STATUS_TEXT_MAX])
+{
+    if (source_state_own(entry->source, now, reason) != SOURCE_NOSELECT) {
+        snprintf(reason, STATUS_TEXT_MAX,
+                 "members are only measured: the mesh's coordinator says how clocks are off "
+                 "(algorithm = berkeley)");
+    }
+}
+
 static void explain_agreeing(const struct sync *sync, const struct sync_entry *entry,
                              char reason[STATUS_TEXT_MAX])
 {
@@ -201,8 +211,10 @@ void sync_judge_explain(const struct sync *sync, const struct sync_entry *entry,
         break;
     case SOURCE_DENIED:
     case SOURCE_WAITING:
-    case SOURCE_NOSELECT:
         (void)source_state_own(entry->source, now, reason);
+        break;
+    case SOURCE_NOSELECT:
+        explain_noselect(entry, now, reason);
         break;
     case SOURCE_UNSYNCHRONISED:
         explain_unsynchronised(sync, entry, now, reason);

@@ -115,7 +115,15 @@ struct sync_mesh {
     struct mono settle_at;   /* a majority has seen us where we are, not before */
     struct mono majority_at; /* when more than half of the members were heard last */
     struct mono tick_at;     /* SYNC_NEVER: not in */
-    struct filter *filter;   /* Berkeley: of what the coordinator says; else NULL */
+};
+
+/* Who has a say in the mesh's time now. */
+struct sync_choir {
+    size_t heard; /* ourselves included */
+    size_t near;  /* of those that have a say, how many are near ours */
+    size_t count;
+    struct meshtime_voice voices[SYNC_SOURCES_MAX];
+    bool is_settled[SYNC_SOURCES_MAX];
 };
 
 struct sync {
@@ -235,6 +243,7 @@ bool sync_judge_agreed(const struct sync *sync, const struct sync_entry *without
                        struct interval *agreed) MUST_CHECK;
 /* The same for what one entry alone says, as of a judgement of all at now. */
 enum member_trial sync_judge_without(const struct sync *sync, const struct sync_entry *entry);
+bool sync_is_convicted(const struct sync *sync, const struct sync_entry *entry);
 bool sync_is_own_refid(const struct sync *sync, uint32_t refid);
 
 /* sync_member.c */
@@ -247,11 +256,32 @@ void sync_mesh_run(struct sync *sync, struct reading now, struct actions *out);
 /* Judges members by what they say of the mesh's time, in place of UTC. */
 void sync_mesh_judge(struct sync *sync, struct mono now);
 void sync_mesh_leave(struct sync *sync);
+/* Its steps, for sync_berkeley.c too: the line begins where we are; others have to see where it is
+ * before it is relied on; it jumped, and what was said of it ends; the clock follows, and it is
+ * published. */
+void sync_mesh_enter(struct sync *sync, struct reading now, struct wall ours);
+void sync_mesh_begin_settling(struct sync *sync, struct mono now);
+void sync_mesh_tell_jump(struct sync *sync, int64_t jump_ns, bool is_first, struct actions *out);
+void sync_mesh_keep_estimate(struct sync *sync, struct mono now);
+void sync_mesh_carry_out(struct sync *sync, struct reading now, struct actions *out);
+/* Who is heard, and how far each is from ours. */
+void sync_mesh_gather(const struct sync *sync, struct reading now, struct wall ours,
+                      struct sync_choir *choir);
+/* f among those that are left. */
+size_t sync_mesh_faults(const struct sync *sync);
+bool sync_mesh_is_time(const struct sync *sync, const struct member_claim *claim);
+bool sync_mesh_is_trusted(const struct sync *sync, const struct sync_entry *entry);
+/* Of one that has a claim: it is relied on. */
+bool sync_mesh_is_settled(const struct sync_entry *entry);
 /* Was a majority heard lately? */
 bool sync_mesh_is_held(const struct sync *sync, struct mono now);
 struct own_claim;
 /* What own_claim says of the mesh's time, beside the clock. */
 void sync_mesh_claim(const struct sync *sync, struct reading now, struct own_claim *claim);
+
+/* sync_berkeley.c */
+/* Nobody said lately how our clock is off: it runs on. */
+void sync_berkeley_run(struct sync *sync, struct reading now, struct actions *out);
 
 /* sync_choose.c */
 /* Those that agree, as far as options, verdicts and hops leave them. Returns how many are to be

@@ -31,7 +31,7 @@ static bool is_orphan(const struct sync *sync, const struct sample *sample)
     return sync->options.is_orphan && orphan_is_one(&self, sample->stratum);
 }
 
-static bool is_convicted(const struct sync *sync, const struct sync_entry *entry)
+bool sync_is_convicted(const struct sync *sync, const struct sync_entry *entry)
 {
     return sync_is_member(sync, entry) &&
            sync->table.names[entry->name].verdict.weight == MEMBER_CONVICTED;
@@ -45,7 +45,7 @@ static enum source_state judge_member(const struct sync *sync, const struct sync
     if (sync->options.mesh.is_berkeley) {
         return SOURCE_NOSELECT;
     }
-    if (is_convicted(sync, entry)) {
+    if (sync_is_convicted(sync, entry)) {
         return SOURCE_EXCLUDED;
     }
     bool is_vouching = claim != NULL && claim->is_bounded && claim->timescale == TIMESCALE_UTC;
@@ -107,7 +107,7 @@ static void judge_alone(const struct sync *sync, struct sync_entry *entry, struc
 /* A member counts, offline or not. */
 static bool is_voice(const struct sync *sync, const struct sync_entry *entry)
 {
-    return sync_is_member(sync, entry) && !is_convicted(sync, entry) &&
+    return sync_is_member(sync, entry) && !sync_is_convicted(sync, entry) &&
            !sync->options.mesh.is_berkeley;
 }
 
@@ -167,7 +167,7 @@ static size_t faults_of(const struct sync *sync, size_t total)
     size_t most = selection_faults_max(total);
     size_t convicted = 0;
     for (size_t i = 0; i < sync->table.count; i++) {
-        convicted += is_convicted(sync, &sync->table.entries[i]);
+        convicted += sync_is_convicted(sync, &sync->table.entries[i]);
     }
     size_t faults = (size_t)sync->options.faults;
     bool is_fixed = sync->options.mesh.is_on && sync->options.faults != SYNC_FAULTS_AUTO;

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PPM 1e-6
 /* So long after the start nobody gives up on UTC. */
 #define PATIENCE_NS (30 * NS_PER_S)
 /* Our line as a clock's estimate: it is what it is. The sd lets the system's clock follow within
@@ -18,35 +17,24 @@
 #define RATE_SD_MOST_PPM 3.0
 
 /* Who moved to the mesh's time says so when the others can have seen where it is: after two polls,
- * and so long at least; and if a majority is so near. Until then it is reckoned with as far as it
- * is almost there: more than twice as far. */
+ * and so long at least; and if a majority is so near. */
 #define SETTLE_NS (40 * NS_PER_S)
 #define NEAR_NS (20 * NS_PER_MS)
-#define ALMOST_NS (50 * NS_PER_MS)
 
-/* A line is read to the nanosecond, and so is what is served by it. */
-#define ROUNDING_NS 2
-
-static bool is_mesh_time(const struct sync *sync, const struct member_claim *claim)
+bool sync_mesh_is_time(const struct sync *sync, const struct member_claim *claim)
 {
     return claim != NULL && claim->timescale == TIMESCALE_MESH &&
            claim->timescale_id == sync->options.mesh.timescale_id;
-}
-
-static bool is_convicted(const struct sync *sync, const struct sync_entry *entry)
-{
-    return sync_is_member(sync, entry) &&
-           sync->table.names[entry->name].verdict.weight == MEMBER_CONVICTED;
 }
 
 /* Does the entry answer, with a clock of the mesh's time or one that waits for it? */
 static bool is_heard(const struct sync *sync, const struct sync_entry *entry)
 {
     return sync_is_member(sync, entry) && entry->is_connected && source_reach(entry->source) != 0 &&
-           is_mesh_time(sync, source_claim(entry->source)) && !is_convicted(sync, entry);
+           sync_mesh_is_time(sync, source_claim(entry->source)) && !sync_is_convicted(sync, entry);
 }
 
-static bool is_trusted(const struct sync *sync, const struct sync_entry *entry)
+bool sync_mesh_is_trusted(const struct sync *sync, const struct sync_entry *entry)
 {
     enum member_weight weight = sync->table.names[entry->name].verdict.weight;
     return weight == MEMBER_COUNTS || weight == MEMBER_AT_FIRST;
@@ -54,10 +42,10 @@ static bool is_trusted(const struct sync *sync, const struct sync_entry *entry)
 
 static bool has_say(const struct sync *sync, const struct sync_entry *entry)
 {
-    return is_heard(sync, entry) && is_trusted(sync, entry);
+    return is_heard(sync, entry) && sync_mesh_is_trusted(sync, entry);
 }
 
-static bool is_settled(const struct sync_entry *entry)
+bool sync_mesh_is_settled(const struct sync_entry *entry)
 {
     return source_claim(entry->source)->is_bounded;
 }
@@ -68,19 +56,19 @@ static bool is_majority(const struct sync *sync, size_t count)
     size_t members = sync->options.mesh.members;
     for (size_t i = 0; i < sync->table.count; i++) {
         const struct sync_entry *entry = &sync->table.entries[i];
-        members -= is_convicted(sync, entry) && members > 1;
+        members -= sync_is_convicted(sync, entry) && members > 1;
     }
     return 2 * count > members;
 }
 
-static size_t mesh_faults(const struct sync *sync)
+size_t sync_mesh_faults(const struct sync *sync)
 {
     size_t members = sync->options.mesh.members > 0 ? sync->options.mesh.members : 1;
     size_t faults = sync->options.faults == SYNC_FAULTS_AUTO ? selection_faults_max(members)
                                                              : (size_t)sync->options.faults;
     for (size_t i = 0; i < sync->table.count; i++) {
         const struct sync_entry *entry = &sync->table.entries[i];
-        faults -= is_convicted(sync, entry) && faults > 0;
+        faults -= sync_is_convicted(sync, entry) && faults > 0;
     }
     return faults;
 }
@@ -98,19 +86,10 @@ static bool is_utc_coming(const struct sync *sync)
     return count > sync->judgement.faults;
 }
 
-/* Who has a say now. */
-struct choir {
-    size_t heard; /* ourselves included */
-    size_t near;  /* of those that have a say, how many are near ours */
-    size_t count;
-    struct meshtime_voice voices[SYNC_SOURCES_MAX];
-    bool is_settled[SYNC_SOURCES_MAX];
-};
-
-static void gather(const struct sync *sync, struct reading now, struct wall ours,
-                   struct choir *choir)
+void sync_mesh_gather(const struct sync *sync, struct reading now, struct wall ours,
+                      struct sync_choir *choir)
 {
-    *choir = (struct choir){.heard = 1};
+    *choir = (struct sync_choir){.heard = 1};
     for (size_t i = 0; i < sync->table.count; i++) {
         const struct sync_entry *entry = &sync->table.entries[i];
         struct estimate estimate;
@@ -124,7 +103,7 @@ static void gather(const struct sync *sync, struct reading now, struct wall ours
         double offset_ns = (double)(estimate.wall.ns - ours.ns) + estimate.fraction_ns -
                            sync->table.names[entry->name].verdict.asymmetry_ns;
         choir->near += fabs(offset_ns) <= (double)NEAR_NS;
-        choir->is_settled[choir->count] = is_settled(entry);
+        choir->is_settled[choir->count] = sync_mesh_is_settled(entry);
         choir->voices[choir->count++] =
             (struct meshtime_voice){.offset_ns = offset_ns,
                                     .has_rate = estimate.rate_sd_ppm < RATE_SD_MOST_PPM,
@@ -132,7 +111,7 @@ static void gather(const struct sync *sync, struct reading now, struct wall ours
     }
 }
 
-static void keep(struct choir *choir, const bool *is_kept)
+static void keep(struct sync_choir *choir, const bool *is_kept)
 {
     size_t kept = 0;
     for (size_t i = 0; i < choir->count; i++) {
@@ -144,7 +123,7 @@ static void keep(struct choir *choir, const bool *is_kept)
 }
 
 /* How many keep the mesh's time within NEAR_NS above the voice; marks them. */
-static size_t mark_group(const struct choir *choir, size_t voice, bool is_in[SYNC_SOURCES_MAX])
+static size_t mark_group(const struct sync_choir *choir, size_t voice, bool is_in[SYNC_SOURCES_MAX])
 {
     size_t count = 0;
     for (size_t i = 0; i < choir->count; i++) {
@@ -156,7 +135,7 @@ static size_t mark_group(const struct choir *choir, size_t voice, bool is_in[SYN
 }
 
 /* The largest group that keeps the mesh's time: one of f + 1 is honest. False: there is none. */
-static bool keep_leaders(const struct sync *sync, struct choir *choir)
+static bool keep_leaders(const struct sync *sync, struct sync_choir *choir)
 {
     bool is_in[SYNC_SOURCES_MAX];
     size_t best = 0;
@@ -166,7 +145,7 @@ static bool keep_leaders(const struct sync *sync, struct choir *choir)
         best = count > most ? i : best;
         most = count > most ? count : most;
     }
-    if (most <= mesh_faults(sync)) {
+    if (most <= sync_mesh_faults(sync)) {
         return false;
     }
     (void)mark_group(choir, best, is_in);
@@ -177,7 +156,7 @@ static bool keep_leaders(const struct sync *sync, struct choir *choir)
 /* Who is relied on listens to the others that are, and to those that have come near; so no number
  * of newcomers moves it. Who begins follows a group of which one is honest; without one all that
  * wait begin together. False: nobody moves. */
-static bool choose_voices(const struct sync *sync, struct choir *choir, bool *has_own)
+static bool choose_voices(const struct sync *sync, struct sync_choir *choir, bool *has_own)
 {
     *has_own = sync->mesh.line.is_settled || !keep_leaders(sync, choir);
     if (sync->mesh.line.is_settled) {
@@ -191,7 +170,7 @@ static bool choose_voices(const struct sync *sync, struct choir *choir, bool *ha
     return choir->count > 0 && (!*has_own || is_majority(sync, choir->count + 1));
 }
 
-static void keep_estimate(struct sync *sync, struct mono now)
+void sync_mesh_keep_estimate(struct sync *sync, struct mono now)
 {
     struct estimate *estimate = &sync->estimate;
     *estimate = (struct estimate){.at = now,
@@ -204,7 +183,7 @@ static void keep_estimate(struct sync *sync, struct mono now)
     sync->judgement.has_estimate = true;
 }
 
-static void tell_jump(struct sync *sync, int64_t jump_ns, bool is_first, struct actions *out)
+void sync_mesh_tell_jump(struct sync *sync, int64_t jump_ns, bool is_first, struct actions *out)
 {
     char by[QUANTITY_TEXT_MAX], reason[STATUS_TEXT_MAX];
     quantity_format_duration(jump_ns, true, by);
@@ -217,7 +196,7 @@ static void tell_jump(struct sync *sync, int64_t jump_ns, bool is_first, struct 
 }
 
 /* Did we move, others have to see us where we are now. */
-static void begin_settling(struct sync *sync, struct mono now)
+void sync_mesh_begin_settling(struct sync *sync, struct mono now)
 {
     int64_t poll_ns = 0;
     for (size_t i = 0; i < sync->table.count; i++) {
@@ -228,13 +207,13 @@ static void begin_settling(struct sync *sync, struct mono now)
     sync->mesh.settle_at.ns = now.ns + (2 * poll_ns > SETTLE_NS ? 2 * poll_ns : SETTLE_NS);
 }
 
-static void enter(struct sync *sync, struct reading now, struct wall ours)
+void sync_mesh_enter(struct sync *sync, struct reading now, struct wall ours)
 {
     sync->mesh.is_in = true;
     sync->mesh.majority_at = now.mono;
     double rate_ppm = sync->has_estimate ? sync->estimate.rate_ppm : sync->frequency_ppm;
     meshtime_begin(&sync->mesh.line, now.mono, ours, rate_ppm);
-    begin_settling(sync, now.mono);
+    sync_mesh_begin_settling(sync, now.mono);
     if (!sync->has_agreed) {
         sync_clock_restart(sync);
     }
@@ -244,7 +223,7 @@ static void enter(struct sync *sync, struct reading now, struct wall ours)
     sync->selected = SIZE_MAX;
 }
 
-static bool may_enter(const struct sync *sync, const struct choir *choir, struct mono now)
+static bool may_enter(const struct sync *sync, const struct sync_choir *choir, struct mono now)
 {
     return now.ns - sync->started.ns >= PATIENCE_NS && !sync_is_bounded(sync) &&
            sync->condition != SYNC_PANIC && is_majority(sync, choir->heard) && choir->count > 0 &&
@@ -252,9 +231,9 @@ static bool may_enter(const struct sync *sync, const struct choir *choir, struct
 }
 
 /* Steers, and tells, after the line was moved or the sources were judged. */
-static void carry_out(struct sync *sync, struct reading now, struct actions *out)
+void sync_mesh_carry_out(struct sync *sync, struct reading now, struct actions *out)
 {
-    keep_estimate(sync, now.mono);
+    sync_mesh_keep_estimate(sync, now.mono);
     sync->poll_ns = 2 * MESHTIME_TICK_NS;
     sync->update_interval_ns = sync->updated_at.ns > 0 ? now.mono.ns - sync->updated_at.ns : 0;
     sync->updated_at = now.mono;
@@ -265,23 +244,23 @@ static void carry_out(struct sync *sync, struct reading now, struct actions *out
 }
 
 /* Moves the line, or not. Returns by how much it jumped. */
-static int64_t move(struct sync *sync, struct choir *choir, struct mono now)
+static int64_t move(struct sync *sync, struct sync_choir *choir, struct mono now)
 {
     bool has_own;
     bool is_heard_by_most = is_majority(sync, choir->heard);
     bool is_near = is_majority(sync, choir->near + 1);
     int64_t jump_ns = 0;
     if (!is_heard_by_most && sync->mesh.line.is_settled && !sync_mesh_is_held(sync, now)) {
-        begin_settling(sync, now);
+        sync_mesh_begin_settling(sync, now);
     }
     if (is_heard_by_most && choose_voices(sync, choir, &has_own)) {
-        jump_ns = meshtime_follow(&sync->mesh.line, choir->voices, choir->count, mesh_faults(sync),
-                                  has_own, now);
+        jump_ns = meshtime_follow(&sync->mesh.line, choir->voices, choir->count,
+                                  sync_mesh_faults(sync), has_own, now);
     } else {
         meshtime_hold(&sync->mesh.line, now);
     }
     if (jump_ns != 0) {
-        begin_settling(sync, now);
+        sync_mesh_begin_settling(sync, now);
     }
     if (now.ns >= sync->mesh.settle_at.ns && is_near && is_heard_by_most) {
         meshtime_settle(&sync->mesh.line, true);
@@ -294,26 +273,30 @@ static int64_t move(struct sync *sync, struct choir *choir, struct mono now)
 
 void sync_mesh_run(struct sync *sync, struct reading now, struct actions *out)
 {
-    struct choir choir;
-    if (!sync->options.mesh.is_on || sync->options.mesh.is_berkeley) {
+    struct sync_choir choir;
+    if (!sync->options.mesh.is_on) {
+        return;
+    }
+    if (sync->options.mesh.is_berkeley) {
+        sync_berkeley_run(sync, now, out);
         return;
     }
     struct wall ours = sync_state_utc(&sync->state, sync_clock(sync, now));
-    gather(sync, now, ours, &choir);
+    sync_mesh_gather(sync, now, ours, &choir);
     bool is_first = !sync->mesh.is_in;
     if (is_first && !may_enter(sync, &choir, now.mono)) {
         return;
     }
     if (is_first) {
-        enter(sync, now, ours);
+        sync_mesh_enter(sync, now, ours);
     }
     bool was_settled = sync->mesh.line.is_settled;
     int64_t jump_ns = move(sync, &choir, now.mono);
     /* Until it is relied on there is no interval to end. */
     if (is_first || (was_settled && jump_ns != 0)) {
-        tell_jump(sync, jump_ns, is_first, out);
+        sync_mesh_tell_jump(sync, jump_ns, is_first, out);
     }
-    carry_out(sync, now, out);
+    sync_mesh_carry_out(sync, now, out);
 }
 
 void sync_mesh_leave(struct sync *sync)
@@ -326,139 +309,4 @@ bool sync_mesh_is_held(const struct sync *sync, struct mono now)
 {
     return sync->mesh.is_in && sync->mesh.line.is_settled &&
            now.ns - sync->mesh.majority_at.ns <= sync->options.void_after_ns;
-}
-
-/* A reading is older than now by some seconds, in which the other line may have been slewed. */
-static int64_t slewed_ns(const struct sync_entry *entry, struct mono now)
-{
-    int64_t age_ns = now.ns - source_sample(entry->source)->sent.mono.ns;
-    return (int64_t)ceil((double)age_ns * MESHTIME_STRAY_PPM * PPM);
-}
-
-static void widen(struct interval *interval, int64_t by_ns)
-{
-    interval->earliest_ns -= by_ns;
-    interval->latest_ns += by_ns;
-}
-
-/* A clock that keeps the mesh's time, as far as it is known where it is. One that is silent for
- * long is not known to keep it. */
-static bool find_clock(const struct sync *sync, const struct sync_entry *entry, struct mono now,
-                       int64_t own_ns, struct interval *clock)
-{
-    const struct sample *sample = source_sample(entry->source);
-    if (sample == NULL || now.ns - sample->at.ns > sync->options.void_after_ns ||
-        !sync_is_member(sync, entry) || !is_trusted(sync, entry) ||
-        !is_mesh_time(sync, source_claim(entry->source)) ||
-        !source_clock_interval(entry->source, now, clock)) {
-        return false;
-    }
-    widen(clock, slewed_ns(entry, now));
-    return is_settled(entry) ||
-           (clock->earliest_ns >= own_ns - ALMOST_NS && clock->latest_ns <= own_ns + ALMOST_NS);
-}
-
-bool sync_mesh_interval(const struct sync *sync, struct mono now, struct interval *interval)
-{
-    double unused;
-    if (!sync_mesh_is_held(sync, now)) {
-        return false;
-    }
-    int64_t own_ns = meshtime_read(&sync->mesh.line, now, &unused).ns;
-    *interval = (struct interval){own_ns - ROUNDING_NS, own_ns + ROUNDING_NS};
-    for (size_t i = 0; i < sync->table.count; i++) {
-        struct interval clock;
-        if (find_clock(sync, &sync->table.entries[i], now, own_ns, &clock)) {
-            interval->earliest_ns = clock.earliest_ns < interval->earliest_ns
-                                        ? clock.earliest_ns
-                                        : interval->earliest_ns;
-            interval->latest_ns =
-                clock.latest_ns > interval->latest_ns ? clock.latest_ns : interval->latest_ns;
-        }
-    }
-    return true;
-}
-
-/* What the members vouch for of the mesh's time, in place of UTC. */
-static void hear(struct sync *sync, struct sync_entry *entry, struct mono now)
-{
-    struct sync_judgement *judgement = &sync->judgement;
-    entry->weight = 0;
-    entry->is_candidate = false;
-    if (!sync_is_member(sync, entry) || is_convicted(sync, entry)) {
-        return;
-    }
-    judgement->total++;
-    entry->has_interval = is_mesh_time(sync, source_claim(entry->source)) && is_settled(entry) &&
-                          source_interval(entry->source, now, &entry->interval);
-    if (entry->has_interval) {
-        widen(&entry->interval, slewed_ns(entry, now));
-        entry->is_candidate = true;
-        judgement->answering++;
-    }
-}
-
-static enum source_state state_of(const struct sync *sync, const struct sync_entry *entry)
-{
-    const struct sync_judgement *judgement = &sync->judgement;
-    if (!judgement->has_agreement) {
-        return SOURCE_WAITS_REQUIRED;
-    }
-    if (!interval_overlaps(entry->interval, judgement->agreed)) {
-        return SOURCE_FALSETICKER;
-    }
-    return is_trusted(sync, entry) ? SOURCE_COMBINED : SOURCE_EXCLUDED;
-}
-
-static void mark(struct sync *sync)
-{
-    struct sync_judgement *judgement = &sync->judgement;
-    for (size_t i = 0; i < sync->table.count; i++) {
-        struct sync_entry *entry = &sync->table.entries[i];
-        if (!entry->is_candidate) {
-            continue;
-        }
-        enum source_state state = state_of(sync, entry);
-        judgement->agreeing +=
-            judgement->has_agreement && interval_overlaps(entry->interval, judgement->agreed);
-        entry->weight = state == SOURCE_COMBINED ? 1.0 / (double)judgement->answering : 0;
-        if (!sync_is_silent(entry)) {
-            entry->state = state;
-        }
-    }
-}
-
-void sync_mesh_judge(struct sync *sync, struct mono now)
-{
-    struct sync_judgement *judgement = &sync->judgement;
-    *judgement = (struct sync_judgement){.faults = mesh_faults(sync)};
-    judgement->has_own = sync_mesh_interval(sync, now, &judgement->own);
-    judgement->answering = judgement->has_own;
-    judgement->total = 1;
-    for (size_t i = 0; i < sync->table.count; i++) {
-        hear(sync, &sync->table.entries[i], now);
-    }
-    size_t most = selection_faults_max(judgement->total);
-    judgement->faults = judgement->faults < most ? judgement->faults : most;
-    judgement->has_agreement = sync_judge_agreed(sync, NULL, &judgement->agreed);
-    judgement->agreeing = judgement->has_own && judgement->has_agreement &&
-                          interval_overlaps(judgement->own, judgement->agreed);
-    size_t total = 2 * judgement->faults + 1;
-    total = total > judgement->answering ? total : judgement->answering;
-    judgement->needed = total - judgement->faults;
-    mark(sync);
-    keep_estimate(sync, now);
-}
-
-void sync_mesh_claim(const struct sync *sync, struct reading now, struct own_claim *claim)
-{
-    struct interval interval;
-    claim->timescale = TIMESCALE_MESH;
-    claim->is_bounded = sync_mesh_interval(sync, now.mono, &interval);
-    if (claim->is_bounded) {
-        claim->before_ns = claim->clock.ns - interval.earliest_ns;
-        claim->after_ns = interval.latest_ns - claim->clock.ns;
-        claim->drift_max_ppm += MESHTIME_STRAY_PPM;
-        claim->drift_ppm = claim->drift_max_ppm;
-    }
 }

@@ -37,6 +37,7 @@ void sync_mesh_world_init(struct sync_mesh_world *world, size_t count, uint64_t 
     world->flights = calloc(world->flight_room, sizeof(*world->flights));
     world->actions = calloc(1, sizeof(*world->actions));
     CU_ASSERT_TRUE_FATAL(world->nodes != NULL && world->flights != NULL && world->actions != NULL);
+    world->poll = 4;
     world->delay_ns = 200e3;
     world->jitter_ns = 50e3;
     for (size_t i = 0; i < count; i++) {
@@ -210,8 +211,8 @@ void sync_mesh_world_meet(struct sync_mesh_world *world, size_t i, size_t j)
     snprintf(options.host, sizeof(options.host), "%s", address_format(&address, text));
     options.kind = SOURCE_MEMBER;
     options.member = j + 1;
-    options.poll_min = 4;
-    options.poll_max = 4;
+    options.poll_min = world->poll;
+    options.poll_max = world->poll;
     CU_ASSERT_TRUE(
         sync_member_add(world->nodes[i].sync, &options, sync_mesh_world_now(world, i).mono, error));
     world->nodes[i].due_ns = world->truth_ns;
@@ -355,6 +356,13 @@ void sync_mesh_world_run(struct sync_mesh_world *world, int64_t by_ns)
             check_ns = world->truth_ns + NS_PER_S;
         }
     }
+}
+
+void sync_mesh_world_tell(struct sync_mesh_world *world, size_t i, double offset_ns, double sd_ns)
+{
+    struct reading now = sync_mesh_world_now(world, i);
+    sync_follow_difference(world->nodes[i].sync, now.mono, offset_ns, sd_ns, now, world->actions);
+    perform_all(world, i);
 }
 
 int64_t sync_mesh_world_error(const struct sync_mesh_world *world, size_t i)

@@ -55,6 +55,7 @@ struct sync_mesh_world {
     uint64_t checks;
     uint64_t outside; /* an honest node's clock was not in another one's interval */
     bool has_utc_servers;
+    int8_t poll; /* log2 s (4) */
 };
 
 void sync_mesh_world_init(struct sync_mesh_world *world, size_t count, uint64_t seed);
@@ -67,6 +68,8 @@ void sync_mesh_world_start(struct sync_mesh_world *world, size_t i,
 void sync_mesh_world_meet(struct sync_mesh_world *world, size_t i, size_t j);
 void sync_mesh_world_meet_all(struct sync_mesh_world *world);
 void sync_mesh_world_run(struct sync_mesh_world *world, int64_t by_ns);
+/* A coordinator tells i how far its clock is behind now. */
+void sync_mesh_world_tell(struct sync_mesh_world *world, size_t i, double offset_ns, double sd_ns);
 struct reading sync_mesh_world_now(const struct sync_mesh_world *world, size_t i);
 /* What i serves, less the truth. */
 int64_t sync_mesh_world_error(const struct sync_mesh_world *world, size_t i);

@@ -270,6 +270,56 @@ static void test_circle_without_utc(void)
     sync_mesh_world_end(&world);
 }
 
+/* The first of them measures all, and tells each how far it is from the mean. */
+static void coordinate(void)
+{
+    double offsets_ns[8] = {0};
+    double mean_ns = 0;
+    for (size_t i = 1; i < world.count; i++) {
+        struct member_measure measure;
+        sync_member_measured(world.nodes[0].sync, i + 1, sync_mesh_world_now(&world, 0), &measure);
+        if (!measure.has_estimate) {
+            return;
+        }
+        offsets_ns[i] = measure.offset_ns;
+        mean_ns += measure.offset_ns / (double)world.count;
+    }
+    for (size_t i = 0; i < world.count; i++) {
+        sync_mesh_world_tell(&world, i, mean_ns - offsets_ns[i], 20e3);
+    }
+}
+
+static void test_berkeley(void)
+{
+    struct sync_options options = sync_mesh_world_options(5, 0);
+    options.mesh.is_berkeley = true;
+    scatter(5, 10);
+    world.poll = 2;
+    for (size_t i = 0; i < 5; i++) {
+        sync_mesh_world_start(&world, i, &options);
+    }
+    sync_mesh_world_meet_all(&world);
+    sync_mesh_world_run(&world, 100 * NS_PER_S);
+    CU_ASSERT_TRUE(all_in(SYNC_STARTING));
+    for (int i = 0; i < 100; i++) {
+        coordinate();
+        sync_mesh_world_run(&world, 5 * NS_PER_S);
+    }
+    CU_ASSERT_TRUE(all_in(SYNC_MESH));
+    CU_ASSERT_TRUE(sync_mesh_world_spread(&world, -1) < 200 * NS_PER_US);
+    struct interval interval;
+    for (size_t i = 0; i < 5; i++) {
+        CU_ASSERT_TRUE(has_interval(i, &interval));
+    }
+    /* Without a word they run on, at rates that are alike by now. */
+    sync_mesh_world_run(&world, 600 * NS_PER_S);
+    CU_ASSERT_TRUE(all_in(SYNC_MESH));
+    CU_ASSERT_TRUE(sync_mesh_world_spread(&world, -1) < NS_PER_MS);
+    sync_mesh_world_run(&world, 1000 * NS_PER_S);
+    CU_ASSERT_FALSE(has_interval(3, &interval));
+    sync_mesh_world_end(&world);
+}
+
 static void test_sparse(void)
 {
     enum { NODES = 32, VIEW = 10 };
@@ -297,6 +347,7 @@ static const struct unit_case cases[] = {
     {"a latecomer", test_latecomer},
     {"UTC comes and goes", test_utc_comes_and_goes},
     {"a circle without UTC", test_circle_without_utc},
+    {"a coordinator's differences", test_berkeley},
     {"a sparse mesh", test_sparse},
 };
 UNIT_MAIN("sync_mesh", cases)

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* The interval of the mesh's own time, and what members say of it, in place of UTC. */
+#include "client/sync/sync_inner.h"
+#include "client/sync/sync_member.h"
+#include <math.h>
+
+#define PPM 1e-6
+/* Who moved to the mesh's time is reckoned with before it says so, as far as it is almost there:
+ * more than twice as far as it has to be near a majority. */
+#define ALMOST_NS (50 * NS_PER_MS)
+/* A line is read to the nanosecond, and so is what is served by it. */
+#define ROUNDING_NS 2
+
+/* A reading is older than now by some seconds, in which the other line may have been slewed. */
+static int64_t slewed_ns(const struct sync_entry *entry, struct mono now)
+{
+    int64_t age_ns = now.ns - source_sample(entry->source)->sent.mono.ns;
+    return (int64_t)ceil((double)age_ns * MESHTIME_STRAY_PPM * PPM);
+}
+
+static void widen(struct interval *interval, int64_t by_ns)
+{
+    interval->earliest_ns -= by_ns;
+    interval->latest_ns += by_ns;
+}
+
+/* A clock that keeps the mesh's time, as far as it is known where it is. One that is silent for
+ * long is not known to keep it. */
+static bool find_clock(const struct sync *sync, const struct sync_entry *entry, struct mono now,
+                       int64_t own_ns, struct interval *clock)
+{
+    const struct sample *sample = source_sample(entry->source);
+    if (sample == NULL || now.ns - sample->at.ns > sync->options.void_after_ns ||
+        !sync_is_member(sync, entry) || !sync_mesh_is_trusted(sync, entry) ||
+        !sync_mesh_is_time(sync, source_claim(entry->source)) ||
+        !source_clock_interval(entry->source, now, clock)) {
+        return false;
+    }
+    widen(clock, slewed_ns(entry, now));
+    return sync_mesh_is_settled(entry) ||
+           (clock->earliest_ns >= own_ns - ALMOST_NS && clock->latest_ns <= own_ns + ALMOST_NS);
+}
+
+bool sync_mesh_interval(const struct sync *sync, struct mono now, struct interval *interval)
+{
+    double unused;
+    if (!sync_mesh_is_held(sync, now)) {
+        return false;
+    }
+    int64_t own_ns = meshtime_read(&sync->mesh.line, now, &unused).ns;
+    *interval = (struct interval){own_ns - ROUNDING_NS, own_ns + ROUNDING_NS};
+    for (size_t i = 0; i < sync->table.count; i++) {
+        struct interval clock;
+        if (find_clock(sync, &sync->table.entries[i], now, own_ns, &clock)) {
+            interval->earliest_ns = clock.earliest_ns < interval->earliest_ns
+                                        ? clock.earliest_ns
+                                        : interval->earliest_ns;
+            interval->latest_ns =
+                clock.latest_ns > interval->latest_ns ? clock.latest_ns : interval->latest_ns;
+        }
+    }
+    return true;
+}
+
+/* What the members vouch for of the mesh's time, in place of UTC. */
+static void hear(struct sync *sync, struct sync_entry *entry, struct mono now)
+{
+    struct sync_judgement *judgement = &sync->judgement;
+    entry->weight = 0;
+    entry->is_candidate = false;
+    if (!sync_is_member(sync, entry) || sync_is_convicted(sync, entry)) {
+        return;
+    }
+    judgement->total++;
+    entry->has_interval = sync_mesh_is_time(sync, source_claim(entry->source)) &&
+                          sync_mesh_is_settled(entry) &&
+                          source_interval(entry->source, now, &entry->interval);
+    if (entry->has_interval) {
+        widen(&entry->interval, slewed_ns(entry, now));
+        entry->is_candidate = true;
+        judgement->answering++;
+    }
+}
+
+static enum source_state state_of(const struct sync *sync, const struct sync_entry *entry)
+{
+    const struct sync_judgement *judgement = &sync->judgement;
+    if (!judgement->has_agreement) {
+        return SOURCE_WAITS_REQUIRED;
+    }
+    if (!interval_overlaps(entry->interval, judgement->agreed)) {
+        return SOURCE_FALSETICKER;
+    }
+    return sync_mesh_is_trusted(sync, entry) ? SOURCE_COMBINED : SOURCE_EXCLUDED;
+}
+
+static void mark(struct sync *sync)
+{
+    struct sync_judgement *judgement = &sync->judgement;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        struct sync_entry *entry = &sync->table.entries[i];
+        if (!entry->is_candidate) {
+            continue;
+        }
+        enum source_state state = state_of(sync, entry);
+        judgement->agreeing +=
+            judgement->has_agreement && interval_overlaps(entry->interval, judgement->agreed);
+        entry->weight = state == SOURCE_COMBINED ? 1.0 / (double)judgement->answering : 0;
+        if (!sync_is_silent(entry)) {
+            entry->state = state;
+        }
+    }
+}
+
+void sync_mesh_judge(struct sync *sync, struct mono now)
+{
+    struct sync_judgement *judgement = &sync->judgement;
+    *judgement = (struct sync_judgement){.faults = sync_mesh_faults(sync)};
+    judgement->has_own = sync_mesh_interval(sync, now, &judgement->own);
+    judgement->answering = judgement->has_own;
+    judgement->total = 1;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        hear(sync, &sync->table.entries[i], now);
+    }
+    size_t most = selection_faults_max(judgement->total);
+    judgement->faults = judgement->faults < most ? judgement->faults : most;
+    judgement->has_agreement = sync_judge_agreed(sync, NULL, &judgement->agreed);
+    judgement->agreeing = judgement->has_own && judgement->has_agreement &&
+                          interval_overlaps(judgement->own, judgement->agreed);
+    size_t total = 2 * judgement->faults + 1;
+    total = total > judgement->answering ? total : judgement->answering;
+    judgement->needed = total - judgement->faults;
+    mark(sync);
+    sync_mesh_keep_estimate(sync, now);
+}
+
+void sync_mesh_claim(const struct sync *sync, struct reading now, struct own_claim *claim)
+{
+    struct interval interval;
+    claim->timescale = TIMESCALE_MESH;
+    claim->is_bounded = sync_mesh_interval(sync, now.mono, &interval);
+    if (claim->is_bounded) {
+        claim->before_ns = claim->clock.ns - interval.earliest_ns;
+        claim->after_ns = interval.latest_ns - claim->clock.ns;
+        claim->drift_max_ppm += MESHTIME_STRAY_PPM;
+        claim->drift_ppm = claim->drift_max_ppm;
+    }
+}
