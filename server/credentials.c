@@ -210,7 +210,7 @@ static bool load_membership(const struct config_mesh *mesh, const struct setup_l
     enum membership_verdict verdict =
         membership_read(bytes_make((const uint8_t *)text, strlen(text)), &credentials->ca, NULL,
                         credentials->membership, error);
-    free(text);
+    credentials->document = text;
     if (verdict != MEMBERSHIP_OK) {
         setup_complain_at(listener, mesh->membership.line, "[mesh] membership: '%s': %s",
                           mesh->membership.path, error);
@@ -252,6 +252,7 @@ void credentials_clear(struct credentials *credentials)
 {
     identity_destroy(credentials->identity);
     free(credentials->membership);
+    free(credentials->document);
     secret_wipe(credentials, sizeof *credentials);
     *credentials = (struct credentials){.identity = NULL};
 }

@@ -17,6 +17,7 @@ struct credentials {
     uint8_t certificate[CERTIFICATE_SIZE_MAX];
     uint64_t expiry_s;             /* of the certificate; 0: none */
     struct membership *membership; /* NULL: none */
+    char *document;                /* the text of it, as signed; NULL: none */
 };
 
 /* Reads them into *credentials. Each mistake is told to listener. False if there was one; nothing

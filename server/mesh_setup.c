@@ -52,6 +52,7 @@ static void add_authority(const struct setup *setup, struct mesh_options *option
     if (credentials->membership != NULL) {
         options->revoked = credentials->membership->revoked;
         options->revoked_count = credentials->membership->revoked_count;
+        options->document = bytes_make(credentials->document, strlen(credentials->document));
     }
     if (credentials->has_group) {
         options->group_key = credentials->group_key;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/operator_mesh.h"
 #include "common/mesh/mesh_show.h"
+#include "common/mesh/proof.h"
 #include "server/command_mesh.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +27,18 @@ static size_t answer_status(const struct operator_view *view, const struct opera
 static size_t answer_evidence(const struct operator_view *view, uint32_t number, char *out,
                               size_t room)
 {
-    char text[MESH_PROOF_TEXT_MAX];
-    if (!mesh_proof_write(node_mesh(view->node), number, text)) {
-        return command_answer_error("there is no proof of that number, or not any more; 'chime "
-                                    "mesh' shows those that are kept",
-                                    out, room);
+    char *text = malloc(PROOF_TEXT_MAX);
+    if (text == NULL) {
+        return command_answer_error("out of memory", out, room);
     }
-    return command_mesh_evidence(number, text, out, room);
+    size_t size =
+        mesh_proof_write(node_mesh(view->node), number, text, PROOF_TEXT_MAX) > 0
+            ? command_mesh_evidence(number, text, out, room)
+            : command_answer_error("there is no proof of that number, or not any more; 'chime "
+                                   "mesh' shows those that are kept",
+                                   out, room);
+    free(text);
+    return size;
 }
 
 static size_t answer_stamp(const struct operator_view *view, const struct operator_calls *calls,

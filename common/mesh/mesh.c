@@ -31,6 +31,7 @@ static void free_copies(struct mesh_options *options)
     free((void *)(uintptr_t)options->joins);
     free((void *)(uintptr_t)options->ca);
     free((void *)(uintptr_t)options->certificate.data);
+    free((void *)(uintptr_t)options->document.data);
     if (options->group_key != NULL) {
         secret_wipe((void *)(uintptr_t)options->group_key, SECRET_SIZE);
         free((void *)(uintptr_t)options->group_key);
@@ -50,6 +51,7 @@ static bool copy_options(const struct mesh_options *from, struct mesh_options *t
     to->ca = copy_of(from->ca, from->ca != NULL, sizeof(*from->ca), &ok);
     to->group_key = copy_of(from->group_key, from->group_key != NULL, SECRET_SIZE, &ok);
     to->certificate.data = copy_of(from->certificate.data, from->certificate.size, 1, &ok);
+    to->document.data = copy_of(from->document.data, from->document.size, 1, &ok);
     if (!ok) {
         free_copies(to);
     }

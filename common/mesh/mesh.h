@@ -70,6 +70,7 @@ struct mesh_options {
     /* Those whom the CA certifies are admitted as well; NULL: nobody else is. */
     const struct public_key *ca;
     struct bytes certificate; /* our own, as it travels; copied; empty: none */
+    struct bytes document;    /* the membership document, for proofs; copied; empty: none */
     const uint64_t *revoked;  /* ids, sorted; copied */
     size_t revoked_count;
     const char (*joins)[ACTION_HOST_MAX]; /* HOST or HOST:PORT to start from; copied */

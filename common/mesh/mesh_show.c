@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/mesh/mesh_show.h"
-#include "common/base/hexadecimal.h"
 #include "common/mesh/mesh_inner.h"
+#include "common/mesh/proof.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#define LINE_ROOM (2 * EVIDENCE_REPORT_SIZE_MAX + 1)
 
 static int64_t age(struct mono now, struct mono at)
 {
@@ -231,37 +229,88 @@ void mesh_status_measured(struct mesh_status *status)
     }
 }
 
-static size_t write_report(const struct mesh *mesh, const struct evidence_report *report, char *out,
-                           size_t room)
+/* Who vouches for a report's key: its certificate; else the document, if there is one; else nobody
+ * but the configuration. */
+static void add_author(const struct mesh *mesh, uint64_t id, struct proof_parts *parts)
 {
-    char key[IDENTITY_KEY_TEXT_MAX] = "";
-    char field[LINE_ROOM];
-    char signature[2 * IDENTITY_SIGNATURE_SIZE + 1];
-    size_t member = mesh_find(mesh, report->author);
-    if (member == MESH_NOBODY || report->size > EVIDENCE_REPORT_SIZE_MAX) {
-        return 0;
+    size_t member = mesh_find(mesh, id);
+    if (member == MESH_NOBODY || parts->author_count == PROOF_REPORTS_MAX) {
+        return;
     }
-    public_key_format(&mesh->members[member].key, key);
-    hexadecimal_write(bytes_make(report->octets, report->size), field);
-    hexadecimal_write(bytes_make(report->signature, IDENTITY_SIGNATURE_SIZE), signature);
-    int size =
-        snprintf(out, room, "key = %s\nreport = %s\nsignature = %s\n", key, field, signature);
-    return size > 0 && (size_t)size < room ? (size_t)size : 0;
+    const struct mesh_certified *certified = mesh->members[member].certified;
+    bool has_certificate = certified != NULL && certified->size > 0;
+    for (size_t i = 0; i < parts->author_count; i++) {
+        if (parts->authors[i].id == id) {
+            return;
+        }
+    }
+    if (has_certificate || mesh->options.document.size == 0) {
+        parts->authors[parts->author_count++] = (struct proof_author){
+            .id = id,
+            .key = mesh->members[member].key,
+            .certificate = has_certificate ? bytes_make(certified->octets, certified->size)
+                                           : (struct bytes){NULL, 0},
+        };
+    }
 }
 
-bool mesh_proof_write(const struct mesh *mesh, uint32_t number, char out[MESH_PROOF_TEXT_MAX])
+static const struct evidence_report *find_named(const struct mesh *mesh,
+                                                const struct mesh_proof *proof,
+                                                const uint8_t digest[REPORT_PREVIOUS_SIZE])
+{
+    if (memcmp(proof->first.digest, digest, REPORT_PREVIOUS_SIZE) == 0) {
+        return &proof->first;
+    }
+    for (size_t i = 0; i < EVIDENCE_REPORTS_MAX; i++) {
+        const struct evidence_report *kept = &mesh->evidence.reports[i];
+        if (kept->author != 0 && memcmp(kept->digest, digest, REPORT_PREVIOUS_SIZE) == 0) {
+            return kept;
+        }
+    }
+    return NULL;
+}
+
+/* From the last report back to the first, each naming the one before it. Returns how many; 0 if the
+ * chain is not whole any more. */
+static size_t find_chain(const struct mesh *mesh, const struct mesh_proof *proof,
+                         const struct evidence_report *chain[PROOF_REPORTS_MAX])
+{
+    size_t count = 0;
+    const struct evidence_report *next = &proof->second;
+    while (next != NULL && count < PROOF_REPORTS_MAX) {
+        struct report report;
+        chain[count++] = next;
+        if (next == &proof->first) {
+            return count;
+        }
+        bool is_read = report_read(bytes_make(next->octets, next->size), &report) == REPORT_OK;
+        next = is_read ? find_named(mesh, proof, report.previous) : NULL;
+    }
+    return 0;
+}
+
+static size_t write_proof(const struct mesh *mesh, const struct mesh_proof *proof, char *out,
+                          size_t room)
+{
+    const struct evidence_report *chain[PROOF_REPORTS_MAX] = {&proof->second, &proof->first};
+    size_t count = proof->kind == EVIDENCE_CAUSALITY ? find_chain(mesh, proof, chain) : 2;
+    struct proof_parts parts = {
+        .kind = proof->kind, .report_count = count, .document = mesh->options.document};
+    for (size_t i = 0; i < count; i++) {
+        const struct evidence_report *report = chain[count - 1 - i];
+        parts.reports[i] = (struct proof_report){.field = bytes_make(report->octets, report->size),
+                                                 .signature = report->signature};
+        add_author(mesh, report->author, &parts);
+    }
+    return proof_write(&parts, out, room);
+}
+
+size_t mesh_proof_write(const struct mesh *mesh, uint32_t number, char *out, size_t room)
 {
     for (size_t i = 0; i < MESH_PROOFS_MAX && number > 0; i++) {
-        const struct mesh_proof *proof = &mesh->proofs[i];
-        if (proof->number != number) {
-            continue;
+        if (mesh->proofs[i].number == number) {
+            return write_proof(mesh, &mesh->proofs[i], out, room);
         }
-        size_t size = (size_t)snprintf(out, MESH_PROOF_TEXT_MAX, "truechimer proof 1\nkind = %s\n",
-                                       evidence_kind_name(proof->kind));
-        size_t first = write_report(mesh, &proof->first, out + size, MESH_PROOF_TEXT_MAX - size);
-        size_t second = write_report(mesh, &proof->second, out + size + first,
-                                     MESH_PROOF_TEXT_MAX - size - first);
-        return first > 0 && second > 0;
     }
-    return false;
+    return 0;
 }

@@ -271,14 +271,9 @@ static enum proof_verdict take_document(struct proof_reading *reading)
     return PROOF_OK;
 }
 
-/* The key of that node: of the document, or of the next author's line. */
+/* The key of that node: of the next author's line, or one before, or of the document. */
 static const struct public_key *find_key(struct proof_reading *reading, uint64_t id)
 {
-    const struct certificate_node *node =
-        reading->proof->has_document ? membership_find(&reading->proof->membership, id) : NULL;
-    if (node != NULL) {
-        return &node->key;
-    }
     for (size_t i = 0; i < reading->author_count; i++) {
         bool is_next = i == 0 || reading->is_used[i - 1];
         if (is_next && reading->authors[i].id == id) {
@@ -286,7 +281,9 @@ static const struct public_key *find_key(struct proof_reading *reading, uint64_t
             return &reading->authors[i].key;
         }
     }
-    return NULL;
+    const struct certificate_node *node =
+        reading->proof->has_document ? membership_find(&reading->proof->membership, id) : NULL;
+    return node == NULL ? NULL : &node->key;
 }
 
 static enum proof_verdict check_signatures(struct proof_reading *reading)

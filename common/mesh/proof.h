@@ -5,10 +5,12 @@
  *      kind = equivocation | stamps | intervals | causality
  *      report = DIGITS                the REPORT field, in hex
  *      signature = DIGITS             of AUTH(1) that came with it
- *      ...                            two reports of one author; of causality 2 to 10, each of
- * which names the digest of the one before it author = certificate:DIGITS    for each author that
- * the document does not list, in the order of the reports; or, in a mesh without a CA,
- * ed25519:DIGITS the membership document        to the end, if there is one
+ *      ...                            and so on: two reports of one author; of causality 2
+ *                                     to 10, each naming the digest of the one before it
+ *      author = certificate:DIGITS    for each author with a certificate, as the reports
+ *                                     stand; ed25519:DIGITS if there is no document
+ *      the membership document        to the end, if there is one; the other authors are
+ *                                     listed in it
  *
  * Hex digits are lower-case, each line ends with a newline, and nothing else is accepted: a proof
  * with any bit changed proves nothing. That a certificate expired or a key was revoked since does
@@ -60,7 +62,7 @@ struct proof_parts {
     enum evidence_kind kind;
     size_t report_count;
     struct proof_report reports[PROOF_REPORTS_MAX]; /* of causality: the earliest first */
-    size_t author_count;                            /* those whom the document lists left out */
+    size_t author_count; /* those left out for whom the document must do */
     struct proof_author authors[PROOF_REPORTS_MAX];
     struct bytes document; /* empty: none */
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/mesh/mesh.h"
+#include "common/mesh/mesh_show.h"
+#include "common/mesh/proof.h"
 #include "tests/unit/mesh_world.h"
 #include "tests/unit/unit.h"
 #include <string.h>
@@ -164,6 +166,24 @@ static enum member_weight weight_of(const struct mesh_world *world, size_t by, s
     return MEMBER_WATCHED;
 }
 
+/* What is kept proves to somebody else who the liar is. */
+static void check_proof(const struct mesh_world *world, size_t at, uint64_t liar)
+{
+    static char text[PROOF_TEXT_MAX];
+    char error[PROOF_ERROR_MAX];
+    struct proof *proof = proof_create();
+    size_t size = mesh_proof_write(world->nodes[at], 1, text, sizeof(text));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(proof);
+    CU_ASSERT_TRUE_FATAL(size > 0);
+    CU_ASSERT_EQUAL(proof_read(bytes_make(text, size), NULL, NULL, proof, error), PROOF_OK);
+    CU_ASSERT_EQUAL(proof->kind, EVIDENCE_EQUIVOCATION);
+    CU_ASSERT_EQUAL(proof->accused[0], liar);
+    CU_ASSERT_EQUAL(mesh_proof_write(world->nodes[at], 2, text, sizeof(text)), 0);
+    CU_ASSERT_EQUAL(mesh_proof_write(world->nodes[at], 0, text, sizeof(text)), 0);
+    CU_ASSERT_EQUAL(mesh_proof_write(world->nodes[at], 1, text, size), 0);
+    proof_destroy(proof);
+}
+
 /* The same number under two reports: its author is convicted, and those who are told know too. */
 static void test_equivocation_convicts(void)
 {
@@ -188,6 +208,8 @@ static void test_equivocation_convicts(void)
     }
     CU_ASSERT_EQUAL(mesh_world_exchange(&world, 2, 1, &opened), MESH_TIME);
     CU_ASSERT_EQUAL(weight_of(&world, 2, 1), MEMBER_CONVICTED);
+    check_proof(&world, 0, mesh_world_id(&world, 1));
+    check_proof(&world, 2, mesh_world_id(&world, 1));
     mesh_world_clear(&world);
 }
 
