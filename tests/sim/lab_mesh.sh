@@ -30,7 +30,7 @@ vary() { # TEMPLATE NAME CHANGE...
 for path in "$scenarios"/*.ini; do
     name=$(basename "$path" .ini)
     case $name in
-    plain | size-none | liars-none | partition) continue ;;
+    plain | liars-none) continue ;;
     esac
     run "$name"
 done

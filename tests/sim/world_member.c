@@ -317,7 +317,7 @@ void world_member_sample(struct world *world)
 
 static double rounds(const struct world *world, int64_t ns)
 {
-    return ceil((double)ns / (double)world->scenario->mesh.poll_ns);
+    return ns > 0 ? ceil((double)ns / (double)world->scenario->mesh.poll_ns) : 0;
 }
 
 void world_member_figures(const struct world *world, struct figures *figures)
