@@ -114,8 +114,11 @@ enum handshake_verdict pairing_answer(struct pairing *pairing, const struct hand
         return verdict;
     }
     pairing->peer.epoch = peer.epoch;
-    if (pairing->is_waiting && identity_id(self->identity) < peer.id) {
-        verdict = HANDSHAKE_CROSSED; /* they drop theirs when they hear ours */
+    /* They drop theirs when they hear ours; whether they ever will, only a cookie of theirs tells,
+     * or the session: where ours don't arrive, theirs must be answered. */
+    bool is_under_way = pairing->is_waiting && pairing->handshake.is_signed;
+    if (is_under_way && identity_id(self->identity) < peer.id) {
+        verdict = HANDSHAKE_CROSSED;
     } else if (!add_pending(pairing, &keys, now, false)) {
         verdict = HANDSHAKE_WEAK;
     } else {

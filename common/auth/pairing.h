@@ -5,9 +5,9 @@
  * A new session is pending until a packet under it verifies, and the old one lives until then; no
  * message without a key ends either. The initiator speaks under the pending session first, since a
  * signed ACCEPT says that the other holds it; after PAIRING_TRIES packets without an answer it
- * drops it, and goes on as before. When both begin at once, the HELLO of the smaller node id wins.
- * The last PAIRING_SEEN signed HELLOs are remembered, which outlasts a cookie's life at the pace
- * that a member may start handshakes. Not thread-safe. */
+ * drops it, and goes on as before. When both begin at once, the signed HELLO of the smaller node id
+ * wins. The last PAIRING_SEEN signed HELLOs are remembered, which outlasts a cookie's life at the
+ * pace that a member may start handshakes. Not thread-safe. */
 #ifndef COMMON_AUTH_PAIRING_H
 #define COMMON_AUTH_PAIRING_H
 #include "common/auth/handshake.h"

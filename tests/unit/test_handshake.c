@@ -356,6 +356,22 @@ static void the_smaller_id_wins_a_crossing_start(void)
     world_clear(&world);
 }
 
+/* Ours get no answer, theirs come: a network that lets only one side begin. */
+static void who_is_not_heard_answers(void)
+{
+    struct world world;
+    struct accept accept;
+    world_init(&world);
+    CU_ASSERT_TRUE(pairing_start_afresh(&world.a.pairing, &world.a.self));
+    struct hello by_b = begin(&world.b);
+    CU_ASSERT_EQUAL(pairing_answer(&world.a.pairing, &world.a.self, &by_b, start, &accept),
+                    HANDSHAKE_OK);
+    CU_ASSERT_PTR_NULL(pairing_hello(&world.a.pairing));
+    CU_ASSERT_EQUAL(pairing_finish(&world.b.pairing, &world.b.self, &accept, start), HANDSHAKE_OK);
+    CU_ASSERT_EQUAL(say(&world.b, &world.a), SESSION_OK);
+    world_clear(&world);
+}
+
 static void key_epochs_only_rise(void)
 {
     struct world world;
@@ -400,6 +416,7 @@ static const struct unit_case cases[] = {
     {"the old session lives until the new one speaks",
      the_old_session_lives_until_the_new_one_speaks},
     {"the smaller id wins a crossing start", the_smaller_id_wins_a_crossing_start},
+    {"who is not heard answers", who_is_not_heard_answers},
     {"key epochs only rise", key_epochs_only_rise},
 };
 UNIT_MAIN("handshake", cases)
