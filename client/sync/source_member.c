@@ -6,7 +6,8 @@
 static bool is_same_clock(const struct member_claim *a, const struct member_claim *b)
 {
     return a->timescale == b->timescale && a->timescale_id == b->timescale_id &&
-           a->incarnation == b->incarnation && a->disruptions == b->disruptions;
+           a->key_epoch == b->key_epoch && a->incarnation == b->incarnation &&
+           a->disruptions == b->disruptions;
 }
 
 /* Another clock than before, under the same name: nothing that was known holds for it. */

@@ -13,7 +13,8 @@ enum timescale { TIMESCALE_UTC = 0, TIMESCALE_MESH = 1 };
 struct member_claim {
     enum timescale timescale; /* of its clock */
     uint32_t timescale_id;    /* of the mesh's own time; 0 for UTC */
-    uint32_t incarnation;     /* of its process */
+    uint16_t key_epoch;       /* of its key */
+    uint32_t incarnation;     /* of its process, in that epoch */
     uint16_t disruptions;     /* of its clock, in that incarnation */
     uint8_t hops;             /* to UTC; 255: no way */
     bool is_bounded;          /* else it vouches for nothing, and what follows is 0 */

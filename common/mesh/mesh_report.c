@@ -150,6 +150,16 @@ void mesh_sign(struct mesh *mesh, const struct mesh_outlook *outlook, struct rea
     write_own(mesh, &report, now.mono);
 }
 
+/* Runs of a node are counted in each epoch of its key anew. Negative: an older run than that one.
+ */
+static int compare_runs(const struct report *report, uint16_t epoch, uint32_t incarnation)
+{
+    if (report->key_epoch != epoch) {
+        return report->key_epoch < epoch ? -1 : 1;
+    }
+    return (report->incarnation > incarnation) - (report->incarnation < incarnation);
+}
+
 /* OK: it is newer than what we have, or the same octets again (*is_known). */
 static enum mesh_verdict judge_run(const struct mesh *mesh, const struct mesh_contact *contact,
                                    const struct report *report, const uint8_t digest[SECRET_SIZE],
@@ -160,10 +170,11 @@ static enum mesh_verdict judge_run(const struct mesh *mesh, const struct mesh_co
     if (*is_known) {
         return MESH_TIME;
     }
-    if (report->key_epoch < member->epoch || report->incarnation < member->incarnation) {
+    if (compare_runs(report, member->epoch, member->incarnation) < 0) {
         return MESH_STALE;
     }
-    bool is_same_run = contact->has_report && report->incarnation == contact->report.incarnation;
+    bool is_same_run = contact->has_report && compare_runs(report, contact->report.key_epoch,
+                                                           contact->report.incarnation) == 0;
     /* An equal number with other octets is looked at: it convicts. */
     return is_same_run && report->sequence < contact->report.sequence ? MESH_STALE : MESH_TIME;
 }
@@ -172,9 +183,9 @@ static void keep(struct mesh *mesh, struct mesh_contact *contact, const struct r
                  const uint8_t digest[SECRET_SIZE], struct mono now)
 {
     struct mesh_member *member = &mesh->members[contact->member];
-    mesh->has_memories |=
-        report->key_epoch != member->epoch || report->incarnation != member->incarnation;
-    contact->post_seen = report->incarnation != member->incarnation ? 0 : contact->post_seen;
+    bool is_new_run = compare_runs(report, member->epoch, member->incarnation) != 0;
+    mesh->has_memories |= is_new_run;
+    contact->post_seen = is_new_run ? 0 : contact->post_seen;
     member->epoch = report->key_epoch;
     member->incarnation = report->incarnation;
     member->has_left = false;
@@ -207,7 +218,8 @@ static bool is_twin(const struct mesh *mesh, const struct mesh_contact *contact,
 {
     int64_t now_ns = mesh->own.clock.ns;
     int64_t age_ns = now_ns - as_of_ns(report, now_ns);
-    return contact->has_report && report->incarnation < contact->report.incarnation &&
+    return contact->has_report &&
+           compare_runs(report, contact->report.key_epoch, contact->report.incarnation) < 0 &&
            age_ns < REPORT_AGE_NS_MAX && age_ns > -REPORT_AGE_NS_MAX;
 }
 
@@ -278,6 +290,7 @@ enum mesh_verdict mesh_report_claim(const struct mesh *mesh, const struct mesh_c
     *claim = (struct member_claim){
         .timescale = report->timescale == REPORT_MESH_TIME ? TIMESCALE_MESH : TIMESCALE_UTC,
         .timescale_id = report->timescale_id,
+        .key_epoch = report->key_epoch,
         .incarnation = report->incarnation,
         .disruptions = report->disruptions,
         .hops = report->hops,

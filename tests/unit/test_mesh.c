@@ -261,6 +261,32 @@ static void test_twins(void)
     mesh_world_clear(&world);
 }
 
+/* A key's next epoch begins with the first run of it. */
+static void test_next_epoch(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 3);
+    struct mesh_options options = mesh_world_options(&world, 1);
+    mesh_world_start_all(&world);
+    options.incarnation = 7;
+    mesh_world_start(&world, 1, &options);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    mesh_world_pass(&world, 16 * NS_PER_S);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(opened.claim.incarnation, 7);
+    options.key_epoch++;
+    options.incarnation = 1;
+    mesh_world_start(&world, 1, &options);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 1, 0, &opened), MESH_TIME);
+    mesh_world_pass(&world, 16 * NS_PER_S);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(opened.claim.incarnation, 1);
+    CU_ASSERT_EQUAL(opened.claim.key_epoch, options.key_epoch);
+    CU_ASSERT_EQUAL(mesh_count(world.nodes[0], MESH_STALE), 0);
+    mesh_world_clear(&world);
+}
+
 /* Sessions are renewed within the exchanges, none of which is lost. */
 static void test_renewal(void)
 {
@@ -375,6 +401,7 @@ static const struct unit_case cases[] = {
     {"a restart", test_restart},
     {"equivocation convicts", test_equivocation_convicts},
     {"twins", test_twins},
+    {"the next key epoch", test_next_epoch},
     {"renewal", test_renewal},
     {"lost state", test_lost_state},
     {"a reload", test_reload},
