@@ -9,6 +9,7 @@
 #include "common/auth/certificate.h"
 #include "common/auth/pairing.h"
 #include "common/mesh/evidence.h"
+#include "common/mesh/graph.h"
 #include "common/mesh/mesh.h"
 #include "common/mesh/verdict.h"
 #include "common/mesh/view.h"
@@ -205,6 +206,7 @@ struct mesh {
     bool has_memories;                      /* epochs or incarnations changed: to be saved */
     bool is_ahead_seen;                     /* a stamp was too far ahead of us to be merged */
     struct evidence_store evidence;
+    struct graph graph;
     uint32_t proof_count; /* so far: numbers begin with 1 */
     struct mesh_proof proofs[MESH_PROOFS_MAX];
     unsigned maintained;
@@ -344,6 +346,12 @@ enum mesh_verdict mesh_report_take(struct mesh *mesh, struct mesh_contact *conta
 /* What the newest report says of the clock at the packet's transmit timestamp. */
 enum mesh_verdict mesh_report_claim(const struct mesh *mesh, const struct mesh_contact *contact,
                                     const struct packet *header, struct member_claim *claim);
+
+/* mesh_graph.c */
+/* Once in a while, with what was measured. */
+void mesh_graph_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct mono now);
+/* Zeros for a member that is not asked. */
+void mesh_graph_look(const struct mesh *mesh, size_t member, struct graph_finding *finding);
 
 /* mesh_judge.c */
 /* The verdict as an entry of a report has it. */

@@ -93,8 +93,10 @@ void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct 
     if (contact == NULL) {
         return;
     }
+    struct graph_finding finding;
+    mesh_graph_look(mesh, contact->member, &finding);
     struct verdict_round round = {
-        .trial = contact->is_ahead ? TRIAL_MISS : trial,
+        .trial = contact->is_ahead || finding.is_two_faced ? TRIAL_MISS : trial,
         .is_verified = contact->has_report,
         .is_accused = is_accused(mesh, id, now.mono),
         .disruptions = (uint16_t)(contact->report.disruptions - contact->judged_disruptions),
@@ -108,7 +110,6 @@ void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct 
 void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, struct mono now,
                          struct actions *out)
 {
-    (void)outlook;
     struct verdict_tally tally = {.states = {0}};
     for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
         struct mesh_contact *contact = mesh->contacts[i];
@@ -129,6 +130,7 @@ void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, 
                        mesh->budget.lost, mesh->budget.members, mesh->budget.faults);
     }
     mesh->is_degraded = mesh->budget.is_spent;
+    mesh_graph_run(mesh, outlook, now);
 }
 
 size_t mesh_verdicts(const struct mesh *mesh, struct member_verdict verdicts[MESH_VIEW_MAX])
@@ -143,7 +145,10 @@ size_t mesh_verdicts(const struct mesh *mesh, struct member_verdict verdicts[MES
         if (contact->is_other_membership && weight != MEMBER_CONVICTED) {
             weight = MEMBER_WATCHED;
         }
-        verdicts[count++] = (struct member_verdict){.id = mesh->members[i].id, .weight = weight};
+        struct graph_finding finding;
+        mesh_graph_look(mesh, i, &finding);
+        verdicts[count++] = (struct member_verdict){
+            .id = mesh->members[i].id, .weight = weight, .asymmetry_ns = finding.asymmetry_ns};
     }
     return count;
 }
