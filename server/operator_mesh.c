@@ -2,7 +2,7 @@
 #include "server/operator_mesh.h"
 #include "common/mesh/mesh_show.h"
 #include "common/mesh/proof.h"
-#include "server/command_mesh.h"
+#include "server/command_members.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,7 +19,7 @@ static size_t answer_status(const struct operator_view *view, const struct opera
     }
     status->intake_dropped =
         calls->intake_dropped != NULL ? calls->intake_dropped(calls->context) : 0;
-    size_t size = command_mesh(status, out, room);
+    size_t size = command_members(status, out, room);
     free(status);
     return size;
 }
@@ -33,7 +33,7 @@ static size_t answer_evidence(const struct operator_view *view, uint32_t number,
     }
     size_t size =
         mesh_proof_write(node_mesh(view->node), number, text, PROOF_TEXT_MAX) > 0
-            ? command_mesh_evidence(number, text, out, room)
+            ? command_members_evidence(number, text, out, room)
             : command_answer_error("there is no proof of that number, or not any more; 'chime "
                                    "mesh' shows those that are kept",
                                    out, room);
@@ -51,7 +51,7 @@ static size_t answer_stamp(const struct operator_view *view, const struct operat
         verdict = calls->stamp(calls->context, request->has_message ? &message : NULL, &stamp);
     }
     struct wall now = sync_clock(node_sync(view->node), clock_read(view->clock)).wall;
-    return command_mesh_stamp(verdict, stamp, now, out, room);
+    return command_members_stamp(verdict, stamp, now, out, room);
 }
 
 size_t operator_mesh_answer(const struct operator_view *view, const struct operator_calls *calls,

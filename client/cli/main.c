@@ -17,7 +17,7 @@ static const struct subcommand {
     {"sync", command_sync, "set this machine's clock once, if a majority of servers agrees"},
     {"keygen", command_keygen, "write symmetric keys, or the key of a mesh's node or CA"},
     {"certify", command_certify, "sign, as a mesh's CA, who is a member and how they count"},
-    {"mesh", command_mesh, "what a proof against a member proves"},
+    {"mesh", command_mesh, "the mesh: its members, who lies, and what proves it"},
     {"status", command_status, "the running chimed: its state, offset, interval, clock"},
     {"sources", command_sources, "whom it asks, what they say, and why some are not used"},
     {"tracking", command_tracking, "how it follows them, as users of chronyc know it"},

@@ -4,5 +4,8 @@
 #ifndef CLIENT_CLI_MESH_COMMAND_H
 #define CLIENT_CLI_MESH_COMMAND_H
 
+/* Of the running daemon: the members, without a subcommand, and its proofs. */
+int mesh_members(int argc, char **argv);
+int mesh_evidence(int argc, char **argv);
 int mesh_verify(int argc, char **argv);
 #endif

@@ -74,6 +74,8 @@ struct mesh_status {
     unsigned faults; /* ... f, less those that are convicted */
     unsigned lost;   /* of n: excluded, convicted or unreachable */
     bool is_degraded;
+    unsigned asked;        /* the view */
+    unsigned choices;      /* whom it is drawn from */
     const char *hlc_state; /* "running", "doubtful", "not started" */
     bool has_hlc;
     struct hlc_bound hlc; /* the last stamp that was given */

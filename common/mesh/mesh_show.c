@@ -159,6 +159,9 @@ void mesh_status(const struct mesh *mesh, struct reading now, struct mesh_status
     for (size_t i = 0; i < mesh->count; i++) {
         struct mesh_status_member *shown = &status->members[status->count++];
         show_member(mesh, i, now.mono, shown);
+        bool is_other = shown->id != mesh->id && !shown->is_revoked;
+        status->choices += is_other;
+        status->asked += is_other && shown->is_asked;
         if (shown->is_asked && status->matrix_count < MESH_STATUS_MATRIX_MAX) {
             shown->place = (uint32_t)status->matrix_count++;
         }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "server/command_mesh.h"
+#include "server/command_members.h"
 #include "common/auth/identity.h"
 #include "common/base/hlc_form.h"
 #include "common/mesh/gate.h"
+#include "common/mesh/odds.h"
 #include "server/command_source.h"
 #include <stdio.h>
 
@@ -84,6 +85,22 @@ static void write_self(struct json *json, const struct mesh_status *status)
     json_close_object(json);
 }
 
+/* How likely our view holds more liars than it bears, if so many of all members lie. */
+static void write_odds(struct json *json, const struct mesh_status *status)
+{
+    static const double shares[] = {0.05, 0.1, 0.2};
+    struct odds odds = {
+        .members = status->choices, .view = status->asked, .faults = status->faults};
+    json_open_array(json, "odds");
+    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]) && status->choices > 0; i++) {
+        json_open_object(json, NULL);
+        json_put_number(json, "liars_share", shares[i]);
+        json_put_number(json, "chance", odds_of_excess(&odds, shares[i]));
+        json_close_object(json);
+    }
+    json_close_array(json);
+}
+
 static void write_budget(struct json *json, const struct mesh_status *status)
 {
     unsigned left = status->lost < status->faults ? status->faults - status->lost : 0;
@@ -93,6 +110,8 @@ static void write_budget(struct json *json, const struct mesh_status *status)
     json_put_integer(json, "lost", status->lost);
     json_put_integer(json, "left", left);
     json_put_boolean(json, "degraded", status->is_degraded);
+    json_put_integer(json, "asked", status->asked);
+    write_odds(json, status);
     json_close_object(json);
 }
 
@@ -220,7 +239,7 @@ static void write_packets(struct json *json, const struct mesh_status *status)
     json_close_object(json);
 }
 
-size_t command_mesh(const struct mesh_status *status, char *out, size_t room)
+size_t command_members(const struct mesh_status *status, char *out, size_t room)
 {
     struct json json;
     _Static_assert(GATE_VERDICTS <= sizeof(status->gate_count) / sizeof(status->gate_count[0]),
@@ -245,7 +264,7 @@ size_t command_mesh(const struct mesh_status *status, char *out, size_t room)
     return command_answer_end(&json);
 }
 
-size_t command_mesh_evidence(uint32_t number, const char *text, char *out, size_t room)
+size_t command_members_evidence(uint32_t number, const char *text, char *out, size_t room)
 {
     struct json json;
     command_answer_begin(&json, "evidence", out, room);
@@ -254,8 +273,8 @@ size_t command_mesh_evidence(uint32_t number, const char *text, char *out, size_
     return command_answer_end(&json);
 }
 
-size_t command_mesh_stamp(enum hlc_verdict verdict, struct hlc_stamp stamp, struct wall now,
-                          char *out, size_t room)
+size_t command_members_stamp(enum hlc_verdict verdict, struct hlc_stamp stamp, struct wall now,
+                             char *out, size_t room)
 {
     struct json json;
     char text[HLC_TEXT_SIZE];
