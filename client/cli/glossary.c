@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define TABLES 3
+#define TABLES 4
 #define NAME_ROOM 64
 
 static const struct glossary_table *table_of(size_t index)
@@ -14,8 +14,10 @@ static const struct glossary_table *table_of(size_t index)
         return &glossary_terms;
     case 1:
         return &glossary_states;
-    default:
+    case 2:
         return &glossary_verdicts;
+    default:
+        return &glossary_mesh;
     }
 }
 

@@ -20,6 +20,7 @@ struct glossary_table {
 extern const struct glossary_table glossary_terms;
 extern const struct glossary_table glossary_states;
 extern const struct glossary_table glossary_verdicts;
+extern const struct glossary_table glossary_mesh;
 
 size_t glossary_count(void);
 const struct glossary_entry *glossary_entry(size_t index);
