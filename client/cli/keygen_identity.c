@@ -308,14 +308,10 @@ static bool choose_epoch(const struct keygen_identity *asked, const char *path, 
     return true;
 }
 
-static int raise_epoch(const struct keygen_identity *asked, const char *key_path)
+static int raise_locked(const struct keygen_identity *asked, const char *key_path, const char *path)
 {
-    char path[PATH_MAX];
     char error[IDENTITY_ERROR_MAX];
     struct node_state state;
-    if (!name_state(asked->state_dir != NULL ? asked->state_dir : STATE_DIR, path)) {
-        return COMMAND_USAGE;
-    }
     struct identity *identity = key_file_read("keygen", key_path);
     if (identity == NULL) {
         return COMMAND_USAGE;
@@ -334,9 +330,41 @@ static int raise_epoch(const struct keygen_identity *asked, const char *key_path
     } else if (code == COMMAND_OK) {
         printf("Key epoch %u of this node begins, as %s says:\n", state.key_epoch, path);
         print_identity(stdout, identity);
-        printf("\nchimed must not have run meanwhile; it goes on from there when it starts.\n");
+        printf("\nchimed goes on from there when it starts.\n");
     }
     identity_destroy(identity);
+    return code;
+}
+
+/* A chimed that runs would write its own epoch over ours. *lock is negative if the folder can't be
+ * locked for another reason: then it can't be written either, which is said there. */
+static bool lock_state(const char *folder, int *lock)
+{
+    int status = files_lock(folder, lock);
+    if (status == -EWOULDBLOCK) {
+        (void)options_complain("keygen", "%s is in use by a chimed that runs: stop it first",
+                               folder);
+        return false;
+    }
+    *lock = status < 0 ? -1 : *lock;
+    return true;
+}
+
+static int raise_epoch(const struct keygen_identity *asked, const char *key_path)
+{
+    const char *folder = asked->state_dir != NULL ? asked->state_dir : STATE_DIR;
+    char path[PATH_MAX];
+    int lock;
+    if (!name_state(folder, path)) {
+        return COMMAND_USAGE;
+    }
+    if (!lock_state(folder, &lock)) {
+        return COMMAND_FAILED;
+    }
+    int code = raise_locked(asked, key_path, path);
+    if (lock >= 0) {
+        files_unlock(lock);
+    }
     return code;
 }
 

@@ -9,7 +9,7 @@
  *      chimed mesh 1
  *      node ID KEY-EPOCH
  *      incarnation NUMBER
- *      hlc DIGITS                 16 hex digits: no HLC above it was ever told to anybody */
+ *      hlc DIGITS          16 hex digits: none above it was told to anybody; 0: none at all */
 #ifndef COMMON_AUTH_NODE_STATE_H
 #define COMMON_AUTH_NODE_STATE_H
 #include "ntpwire/bytes.h"

@@ -70,7 +70,10 @@ check_command() {
         -*) check_options "$(./chime --help)" "$@" ;;
         *)
             known "$(./chime --help)" "${2:-}" || fail "chime has no command '${2:-}'"
-            check_options "$(./chime "${2:-}" --help)" "$@"
+            case "${2:-} ${3:-}" in
+            'mesh verify' | 'mesh evidence') check_options "$(./chime mesh "$3" --help)" "$@" ;;
+            *) check_options "$(./chime "${2:-}" --help)" "$@" ;;
+            esac
             ;;
         esac
         ;;

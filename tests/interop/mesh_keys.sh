@@ -131,6 +131,11 @@ refuse 2 "does not tell this key's epoch" keygen --node --next-epoch --state-dir
 printf 'chimed mesh 1\nnode %s 65535\nincarnation 12\nhlc ec123456789a0001\n' "$id" > state/mesh
 refuse 2 "65535 was the last one" keygen --node --next-epoch --state-dir state node.pem
 refuse 1 "'gone/mesh' cannot be written" keygen --node --next-epoch --epoch 1 --state-dir gone node.pem
+if command -v flock > /dev/null; then
+    flock state "$CHIME" keygen --node --next-epoch --epoch 9 --state-dir state node.pem > out 2> chime.log
+    [ $? -eq 1 ] && grep -q 'in use by a chimed that runs' chime.log ||
+        fail "a state in use should be left alone: $(cat chime.log)"
+fi
 mkdir fresh
 expect 0 keygen --node --state-dir fresh fresh.pem
 printf 'chimed mesh 1\nnode %s 1\nincarnation 0\nhlc 0000000000000000\n' "$(field id)" | cmp -s - fresh/mesh ||
@@ -235,3 +240,68 @@ refuse 2 'bad.members:[0-9]+: a draft has no signature' certify --ca ca.pem --me
 refuse 2 "'zeros' is no text file" certify --ca ca.pem --membership zeros
 [ -e never ] && fail "a mistake should write nothing"
 pass "membership documents"
+
+# --- proofs, made by another writer
+refuse 2 "'missing' cannot be read" mesh verify missing
+refuse 2 '0 files are named' mesh verify
+refuse 2 "'nonsense' is no subcommand" mesh nonsense
+refuse 1 "'garbage' proves nothing: not a proof" mesh verify garbage
+refuse 2 "'zeros' is no text file" mesh verify zeros
+"$PYTHON" - "$id" > proof 2>> chime.log << 'PYTHON_END'
+import sys
+try:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+except ImportError:
+    sys.exit(77)
+key = load_pem_private_key(open("node.pem", "rb").read(), None)
+print("truechimer proof 1\nkind = equivocation")
+for before in (1 << 20, 1 << 21):
+    field = b"".join((
+        bytes.fromhex("f7c00060" "54434d31" "01090000"), bytes.fromhex(sys.argv[1]),
+        bytes(4), (3).to_bytes(2, "big"), b"\xff\0", (42).to_bytes(4, "big"),
+        bytes.fromhex("ee00000000000001" "ee00000000000000" "0000000000000000"),
+        before.to_bytes(4, "big"), bytes.fromhex("00100000" "0064" "00c8"), bytes(16),
+        bytes.fromhex("00000005" "0000" "00" "000000" "0025")))
+    assert len(field) == 96
+    print("report =", field.hex())
+    print("signature =", key.sign(b"truechimer report v1\0" + field).hex())
+PYTHON_END
+code=$?
+if [ $code -eq 77 ]; then
+    pass "no python3-cryptography: no proof is made"
+    exit 0
+fi
+[ $code -eq 0 ] || fail "no proof could be made"
+cp proof by-key
+cp proof by-certificate
+echo "author = $key" >> by-key
+echo "author = $(cat node.cert)" >> by-certificate
+cat members >> proof # in which the node is listed
+for by in proof by-certificate; do
+    expect 0 mesh verify --ca "$ca" $by
+    says 'Proved: two reports with one number'
+    says "member  $id"
+    says 'key epoch 3, run 5, number 42'
+    refuse 1 'not signed by|not of this CA' mesh verify --ca "$other" $by
+    refuse 1 "give --ca" mesh verify $by
+done
+expect 0 mesh verify --json --ca ca.pem proof
+"$PYTHON" -c '
+import json, sys
+answer = json.load(open("out"))
+assert answer["accused"] == [sys.argv[1]] and answer["convicts"] and answer["mesh"] == "lab", answer
+' "$id" || fail "not as proved: $(cat out)"
+expect 0 mesh verify by-key
+says 'No CA vouches'
+refuse 1 'without a certificate' mesh verify --ca "$ca" by-key
+"$PYTHON" -c '
+import subprocess, sys
+octets = open("proof", "rb").read()
+for bit in range(0, 8 * len(octets), 131):
+    changed = bytearray(octets)
+    changed[bit // 8] ^= 1 << bit % 8
+    open("changed", "wb").write(changed)
+    code = subprocess.run([sys.argv[1], "mesh", "verify", "--ca", sys.argv[2], "changed"], capture_output=True).returncode
+    assert code == 1, (bit, code)
+' "$CHIME" "$ca" 2>> chime.log || fail "each changed bit should be found"
+pass "proofs"
