@@ -27,9 +27,10 @@ const char *evidence_kind_name(enum evidence_kind kind)
     return (unsigned)kind < EVIDENCE_KINDS ? names[kind] : "unknown";
 }
 
-static bool vouches_for_utc(const struct report *report)
+/* For the time of its timescale. */
+static bool vouches(const struct report *report)
 {
-    return report->timescale == REPORT_UTC && (report->flags & REPORT_RETRACTED) == 0 &&
+    return (report->flags & REPORT_RETRACTED) == 0 &&
            report->before_f28 != REPORT_WIDTH_UNBOUNDED &&
            report->after_f28 != REPORT_WIDTH_UNBOUNDED;
 }
@@ -96,7 +97,8 @@ static int64_t add(int64_t a, int64_t b)
     return sum;
 }
 
-/* a's oscillator is not after b's. Do both intervals fit into one course of UTC? */
+/* a's oscillator is not after b's. Do both intervals fit into one course of time? The mesh's own is
+ * that of any honest node's clock, the author's too, which jumps with a disruption only. */
 static bool are_consistent(const struct report *a, const struct report *b)
 {
     if (b->as_of_mono - a->as_of_mono > SPAN_MONO_MAX) {
@@ -124,7 +126,8 @@ static enum evidence_kind compare_run(const struct report *a, const struct repor
     if (stamp_goes_back(a, b) || (is_one_clock && b->as_of_mono < a->as_of_mono)) {
         return EVIDENCE_STAMPS;
     }
-    if (is_one_clock && vouches_for_utc(a) && vouches_for_utc(b) && !are_consistent(a, b)) {
+    bool is_one_scale = a->timescale == b->timescale && a->timescale_id == b->timescale_id;
+    if (is_one_clock && is_one_scale && vouches(a) && vouches(b) && !are_consistent(a, b)) {
         return EVIDENCE_INTERVALS;
     }
     return EVIDENCE_NONE;
@@ -156,7 +159,8 @@ enum evidence_kind evidence_compare(const struct report *a, const uint8_t a_dige
 
 bool evidence_is_acausal(const struct report *before, const struct report *after)
 {
-    if (before->node == after->node || !vouches_for_utc(before) || !vouches_for_utc(after)) {
+    bool is_utc = before->timescale == REPORT_UTC && after->timescale == REPORT_UTC;
+    if (before->node == after->node || !is_utc || !vouches(before) || !vouches(after)) {
         return false;
     }
     /* Its latest, less the earliest of the one that was there before. */

@@ -8,8 +8,8 @@
  * an honest node does when it is killed, suspended, stepped, joins UTC or passes a leap second is
  * no evidence: reports name their incarnation, disruptions and timescale, and only those that agree
  * in them are compared. UTC may jump by a second wherever a month ends, whatever their authors say
- * of leaps. The mesh's own time may be slewed and stepped until all agree, so intervals of it prove
- * nothing. Pure; not thread-safe. */
+ * of leaps. A clock that shows the mesh's own time may be stepped until all agree: two authors'
+ * intervals of it prove nothing. Pure; not thread-safe. */
 #ifndef COMMON_MESH_EVIDENCE_H
 #define COMMON_MESH_EVIDENCE_H
 #include "common/auth/identity.h"

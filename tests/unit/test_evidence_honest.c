@@ -203,7 +203,11 @@ static void lose_utc_for_an_hour(struct node *node)
 {
     node->is_mesh_time = true;
     for (int i = 0; i < 8; i++) {
-        /* The mesh's time goes its own way. */
+        /* The mesh's time goes its own way, and once its clock joins the others'. */
+        if (i == 4) {
+            node->error_ns += 2 * NS_PER_S;
+            node->disruptions++;
+        }
         node->error_ns += 30 * NS_PER_MS;
         pass(450 * NS_PER_S);
         sign_and_judge(node);
