@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/timekeeper.h"
+#include "common/host/discovery.h"
 #include "common/host/log.h"
 #include "common/host/watch.h"
 #include "server/driver.h"
@@ -32,6 +33,7 @@ struct timekeeper {
     struct node *node;
     struct driver *driver;
     struct keeper *keeper;
+    struct discovery *discovery; /* NULL: there is no mesh */
     struct watch *watch;
     struct journal *journal;
     struct herald herald;
@@ -343,6 +345,14 @@ static bool make_parts(struct timekeeper *timekeeper, const struct serving *serv
     if (timekeeper->keeper != NULL && timekeeper->mesh.is_open) {
         keeper_set_mesh(timekeeper->keeper, &timekeeper->mesh);
     }
+    if (timekeeper->mesh_room != NULL) {
+        struct discovery_options discovery = {.loop = timekeeper->loop,
+                                              .random = timekeeper->random,
+                                              .association = MESH_DISCOVERY,
+                                              .take = on_event,
+                                              .context = timekeeper};
+        timekeeper->discovery = discovery_create(&discovery);
+    }
     timekeeper->watch = watch_create(timekeeper->loop, &handler);
     timekeeper->journal = journal_create(timekeeper->loop, timekeeper->clock, timekeeper->node);
     return timekeeper->driver != NULL && timekeeper->keeper != NULL && timekeeper->watch != NULL &&
@@ -379,6 +389,11 @@ void timekeeper_settle(struct timekeeper *timekeeper)
 {
     const struct config *config = &timekeeper->setup->config;
     journal_configure(timekeeper->journal, config->log.tracking, config->log.measurements);
+    if (timekeeper->discovery != NULL) {
+        const struct config_names *srv = &config->mesh.srv;
+        discovery_configure(timekeeper->discovery, (const char(*)[ACTION_HOST_MAX])srv->items,
+                            srv->count);
+    }
     bool was_shadow = steering_is_shadow(&timekeeper->steering);
     if (steering_reconsider(&timekeeper->steering, config->sources.count > 0)) {
         note_mode(timekeeper);
@@ -418,12 +433,14 @@ void timekeeper_close(struct timekeeper *timekeeper)
     journal_destroy(timekeeper->journal);
     timekeeper->journal = NULL;
     watch_destroy(timekeeper->watch);
+    discovery_destroy(timekeeper->discovery);
     driver_destroy(timekeeper->driver);
 }
 
 bool timekeeper_is_busy(const struct timekeeper *timekeeper)
 {
-    return timekeeper->driver != NULL && driver_is_busy(timekeeper->driver);
+    return discovery_is_busy(timekeeper->discovery) ||
+           (timekeeper->driver != NULL && driver_is_busy(timekeeper->driver));
 }
 
 void timekeeper_destroy(struct timekeeper *timekeeper)

@@ -198,6 +198,8 @@ bool mesh_leave(struct mesh *mesh, uint64_t id, struct reading now,
 /* Events on associations of the engine's own, whose numbers have their highest bit set: names and
  * addresses to begin with. */
 #define MESH_ASSOCIATION UINT32_C(0x80000000)
+/* Of an EVENT_RESOLVED with what a discovery found, as mesh_discovered(). */
+#define MESH_DISCOVERY UINT32_C(0xFFFFFFFE)
 void mesh_resolved(struct mesh *mesh, const struct resolved *resolved, struct mono now);
 void mesh_refused(struct mesh *mesh, uint32_t association, struct mono now);
 /* An answer of somebody who was asked who it is. */

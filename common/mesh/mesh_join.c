@@ -150,6 +150,10 @@ static struct mesh_try *find_try(struct mesh *mesh, uint32_t association)
 void mesh_resolved(struct mesh *mesh, const struct resolved *resolved, struct mono now)
 {
     struct mesh_try *try = find_try(mesh, resolved->association);
+    if (resolved->association == MESH_DISCOVERY) {
+        mesh_discovered(mesh, resolved->addresses, resolved->count, now);
+        return;
+    }
     if (try == NULL || !try->is_resolving) {
         return;
     }
