@@ -15,6 +15,7 @@ struct choice {
     size_t count;
     enum view_slot slots[VIEW_CANDIDATES_MAX]; /* as they will be */
     size_t taken;
+    size_t members[VIEW_SIZE_MAX]; /* the taken ones */
 };
 
 const char *view_slot_name(enum view_slot slot)
@@ -29,8 +30,8 @@ const char *view_slot_name(enum view_slot slot)
 static size_t count_domain(const struct choice *choice, uint32_t domain)
 {
     size_t count = 0;
-    for (size_t i = 0; i < choice->count; i++) {
-        count += choice->slots[i] != VIEW_OUT && choice->candidates[i].domain == domain;
+    for (size_t i = 0; i < choice->taken; i++) {
+        count += choice->candidates[choice->members[i]].domain == domain;
     }
     return count;
 }
@@ -48,7 +49,17 @@ static bool may_take(const struct choice *choice, size_t index, bool heeds_domai
 static void take(struct choice *choice, size_t index, enum view_slot slot)
 {
     choice->slots[index] = slot;
-    choice->taken++;
+    choice->members[choice->taken++] = index;
+}
+
+static void give_back(struct choice *choice, size_t index)
+{
+    choice->slots[index] = VIEW_OUT;
+    for (size_t i = 0; i < choice->taken; i++) {
+        if (choice->members[i] == index) {
+            choice->members[i] = choice->members[--choice->taken];
+        }
+    }
 }
 
 static bool knows(const struct report *report, uint32_t tag)
@@ -66,9 +77,9 @@ static size_t count_mutual(const struct choice *choice, size_t index)
 {
     const struct view_candidate *candidate = &choice->candidates[index];
     size_t count = 0;
-    for (size_t i = 0; i < choice->count; i++) {
-        const struct view_candidate *other = &choice->candidates[i];
-        count += choice->slots[i] == VIEW_NEAR &&
+    for (size_t i = 0; i < choice->taken; i++) {
+        const struct view_candidate *other = &choice->candidates[choice->members[i]];
+        count += choice->slots[choice->members[i]] == VIEW_NEAR &&
                  (knows(candidate->report, other->tag) || knows(other->report, candidate->tag));
     }
     return count;
@@ -190,8 +201,7 @@ static void keep_random(struct choice *choice, size_t wanted, struct mono now)
         }
     }
     if (oldest != SIZE_MAX && now.ns - choice->candidates[oldest].drawn.ns >= VIEW_REDRAW_NS) {
-        choice->slots[oldest] = VIEW_OUT;
-        choice->taken--;
+        give_back(choice, oldest);
     }
 }
 
@@ -237,6 +247,7 @@ void view_choose(const struct view_options *options, struct view_candidate *cand
     struct choice choice = {.options = options, .candidates = candidates, .count = count};
     size_t available = 0;
     assert(count <= VIEW_CANDIDATES_MAX);
+    assert(options->size <= VIEW_SIZE_MAX);
     for (size_t i = 0; i < count; i++) {
         available += candidates[i].is_available;
     }
