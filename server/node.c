@@ -32,10 +32,25 @@ static bool create_mesh(const struct node_options *options, struct random *rando
     return *mesh != NULL;
 }
 
+/* Under Berkeley's algorithm members speak in requests, twice in an interval. */
+static int8_t berkeley_poll(int64_t interval_ns)
+{
+    int8_t poll = SOURCE_POLL_MIN;
+    while (poll < SOURCE_POLL_MAX && 4 * timestamp_log2_to_ns(poll) <= interval_ns) {
+        poll++;
+    }
+    return poll;
+}
+
 static void adopt(struct node *node, const struct node_options *options)
 {
-    node->poll_min = options->mesh != NULL ? options->mesh->poll_min : 0;
-    node->poll_max = options->mesh != NULL ? options->mesh->poll_max : 0;
+    const struct mesh_options *mesh = options->mesh;
+    node->poll_min = mesh != NULL ? mesh->poll_min : 0;
+    node->poll_max = mesh != NULL ? mesh->poll_max : 0;
+    if (mesh != NULL && mesh->algorithm == MESH_BERKELEY) {
+        node->poll_min = berkeley_poll(mesh->interval_ns);
+        node->poll_max = node->poll_min;
+    }
 }
 
 struct node *node_create(const struct node_options *options, struct random *random,

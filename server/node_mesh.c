@@ -119,6 +119,16 @@ static void dress(struct node *node, size_t from, struct reading now, struct act
     out->count = kept;
 }
 
+/* What a coordinator said of our clock. */
+static void follow_difference(struct node *node, struct reading now, struct actions *out)
+{
+    struct mesh_difference difference;
+    if (mesh_take_difference(node->mesh, &difference)) {
+        sync_follow_difference(node->sync, difference.at, difference.offset_ns, difference.sd_ns,
+                               now, out);
+    }
+}
+
 void node_mesh_sync(struct node *node, const struct event *event, struct actions *out)
 {
     size_t from = out->count;
@@ -191,6 +201,7 @@ static void serve(struct node *node, const struct event *event, struct actions *
         return;
     }
     follow_address(node, &pending.request, event->now);
+    follow_difference(node, event->now, out);
     if (!mesh_needs_signature(node->mesh, event->now.mono)) {
         answer(node, &pending, event->now, out);
     } else if (node->pending_count < NODE_PENDING_MAX) {
@@ -296,6 +307,7 @@ static void take_timer(struct node *node, const struct event *event, struct acti
         make_outlook(node, now, &outlook);
         mesh_run(node->mesh, &outlook, now, out);
         weigh(node);
+        follow_difference(node, now, out);
     }
 }
 

@@ -110,6 +110,7 @@ static bool begin(struct mesh *mesh, const struct mesh_options *options, struct 
     mesh->save_at = now.mono;
     mesh->strangers = (struct mesh_bucket){.at = now.mono, .tokens = -1};
     mesh->gate_version = 1;
+    mesh_berkeley_init(mesh, now.mono);
     mesh_table_seat(mesh, now.mono);
     return true;
 }
@@ -240,12 +241,15 @@ void mesh_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct read
         learn_delays(mesh, outlook);
         mesh_table_seat(mesh, now.mono);
     }
+    mesh_berkeley_run(mesh, outlook, now.mono);
     mesh_join_run(mesh, now.mono, out);
 }
 
 struct mono mesh_deadline(const struct mesh *mesh)
 {
     struct mono deadline = mesh_join_deadline(mesh);
+    struct mono berkeley = mesh_berkeley_deadline(mesh);
+    deadline = berkeley.ns < deadline.ns ? berkeley : deadline;
     deadline = mesh->save_at.ns < deadline.ns ? mesh->save_at : deadline;
     return mesh->maintain_at.ns < deadline.ns ? mesh->maintain_at : deadline;
 }

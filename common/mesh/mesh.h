@@ -183,6 +183,15 @@ void mesh_answer(struct mesh *mesh, const struct mesh_opened *request, struct re
 /* How a round went for a member, by its last sample; is_path_new: its round trips just changed. */
 void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct reading now,
                 struct actions *out);
+/* Berkeley: the coordinator says that our clock was offset_ns behind at `at`. */
+struct mesh_difference {
+    struct mono at;
+    double offset_ns;
+    double sd_ns;
+};
+/* Takes what came since the last call; false: nothing did. */
+bool mesh_take_difference(struct mesh *mesh, struct mesh_difference *difference) MUST_CHECK;
+
 /* What is due: views, gossip, saves, silence. */
 void mesh_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct reading now,
               struct actions *out);

@@ -8,6 +8,7 @@
 #define COMMON_MESH_MESH_INNER_H
 #include "common/auth/certificate.h"
 #include "common/auth/pairing.h"
+#include "common/mesh/berkeley.h"
 #include "common/mesh/evidence.h"
 #include "common/mesh/graph.h"
 #include "common/mesh/mesh.h"
@@ -67,6 +68,15 @@ struct mesh_accusation {
     struct mono last;
 };
 
+/* A short message to one member of which only the newest is worth sending: ELECT, DIFFERENCE. */
+enum mesh_note_kind { MESH_NOTE_ELECT, MESH_NOTE_DIFFERENCE, MESH_NOTES };
+
+struct mesh_note {
+    bool is_due;
+    uint8_t size;
+    uint8_t body[BERKELEY_DIFFERENCE_SIZE];
+};
+
 /* What we have with a member that we talk to. */
 struct mesh_contact {
     size_t member;
@@ -75,7 +85,9 @@ struct mesh_contact {
     unsigned handshake_tries;
     unsigned unanswered;     /* requests in a row */
     uint64_t hello_transmit; /* of the packet that carried our last HELLO; 0: none is awaited */
-    uint32_t post_seen;      /* the newest message of its incarnation that was taken */
+    struct mesh_note notes[MESH_NOTES];
+    enum mesh_note_kind noted; /* the last one that was sent */
+    uint32_t post_seen;        /* the newest message of its incarnation that was taken */
     struct mesh_bucket post;
     bool owes_accept; /* to a renewal that came within its request */
     struct accept accept;
@@ -205,6 +217,10 @@ struct mesh {
     uint8_t previous[REPORT_PREVIOUS_SIZE]; /* of the newest report of somebody else */
     bool has_memories;                      /* epochs or incarnations changed: to be saved */
     bool is_ahead_seen;                     /* a stamp was too far ahead of us to be merged */
+    struct berkeley berkeley;               /* with that algorithm */
+    bool has_difference;                    /* one that the node has not taken yet */
+    struct mesh_difference difference;
+    uint64_t berkeley_counts[BERKELEY_VERDICTS];
     struct evidence_store evidence;
     struct graph graph;
     uint32_t proof_count; /* so far: numbers begin with 1 */
@@ -384,7 +400,11 @@ enum mesh_post_verdict mesh_judge_accusation(struct mesh *mesh, struct mesh_cont
                                              struct bytes body, struct mono now,
                                              struct actions *out);
 
-/* mesh_berkeley.c */
+/* mesh_berkeley.c; without that algorithm nothing happens. */
+void mesh_berkeley_init(struct mesh *mesh, struct mono now);
+/* Elects, and coordinates if we are elected. */
+void mesh_berkeley_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct mono now);
+struct mono mesh_berkeley_deadline(const struct mesh *mesh);
 enum mesh_post_verdict mesh_berkeley_take(struct mesh *mesh, struct mesh_contact *contact,
                                           uint8_t kind, struct bytes body, struct mono now,
                                           struct actions *out);

@@ -46,24 +46,14 @@ void mesh_post(struct mesh *mesh, uint64_t to, enum report_message_kind kind, st
 }
 
 /* A whole MESSAGE field; 0 if it could not be signed. */
-static size_t write_fragment(const struct mesh *mesh, const struct mesh_letter *letter,
-                             uint8_t fragment, uint8_t *out, size_t room)
+static size_t write_message(const struct mesh *mesh, struct report_message *message, uint8_t *out,
+                            size_t room)
 {
     uint8_t signature[IDENTITY_SIGNATURE_SIZE] = {0};
-    size_t offset = (size_t)fragment * MESH_FRAGMENT_SIZE;
-    size_t left = letter->size - offset;
-    struct report_message message = {
-        .kind = letter->kind,
-        .fragment = fragment,
-        .fragments = letter->fragments,
-        .author = mesh->id,
-        .sequence = letter->sequence,
-        .hlc = letter->hlc,
-        .key_epoch = mesh->options.key_epoch,
-        .body = bytes_make(letter->body + offset,
-                           left < MESH_FRAGMENT_SIZE ? left : MESH_FRAGMENT_SIZE),
-        .signature = bytes_make(signature, sizeof(signature))};
-    size_t size = report_message_write(out, room, &message);
+    message->author = mesh->id;
+    message->key_epoch = mesh->options.key_epoch;
+    message->signature = bytes_make(signature, sizeof(signature));
+    size_t size = report_message_write(out, room, message);
     if (size == 0 ||
         !identity_scheme_sign(mesh->options.scheme, mesh->options.identity, IDENTITY_MESSAGE,
                               bytes_make(out, size - sizeof(signature)), signature)) {
@@ -71,6 +61,50 @@ static size_t write_fragment(const struct mesh *mesh, const struct mesh_letter *
     }
     memcpy(out + size - sizeof(signature), signature, sizeof(signature));
     return size;
+}
+
+static size_t write_fragment(const struct mesh *mesh, const struct mesh_letter *letter,
+                             uint8_t fragment, uint8_t *out, size_t room)
+{
+    size_t offset = (size_t)fragment * MESH_FRAGMENT_SIZE;
+    size_t left = letter->size - offset;
+    struct report_message message = {
+        .kind = letter->kind,
+        .fragment = fragment,
+        .fragments = letter->fragments,
+        .sequence = letter->sequence,
+        .hlc = letter->hlc,
+        .body = bytes_make(letter->body + offset,
+                           left < MESH_FRAGMENT_SIZE ? left : MESH_FRAGMENT_SIZE)};
+    return write_message(mesh, &message, out, room);
+}
+
+/* The note that is due, in turns; made anew each time it is sent. */
+static void add_note(struct mesh *mesh, struct mesh_contact *contact, struct mesh_draft *draft,
+                     struct mono now)
+{
+    static const uint8_t kinds[MESH_NOTES] = {
+        [MESH_NOTE_ELECT] = REPORT_ELECT, [MESH_NOTE_DIFFERENCE] = REPORT_DIFFERENCE};
+    uint8_t field[REPORT_MESSAGE_SIZE + BERKELEY_DIFFERENCE_SIZE + IDENTITY_SIGNATURE_SIZE];
+    enum mesh_note_kind kind =
+        contact->noted == MESH_NOTE_ELECT ? MESH_NOTE_DIFFERENCE : MESH_NOTE_ELECT;
+    if (!contact->notes[kind].is_due) {
+        kind = contact->noted;
+    }
+    struct mesh_note *note = &contact->notes[kind];
+    if (!note->is_due || mesh_wire_left(mesh, draft) < sizeof(field)) {
+        return;
+    }
+    struct report_message message = {.kind = kinds[kind],
+                                     .fragments = 1,
+                                     .sequence = ++mesh->post_sequence,
+                                     .hlc = mesh_stamp_bits(mesh, now),
+                                     .body = bytes_make(note->body, note->size)};
+    size_t size = write_message(mesh, &message, field, sizeof(field));
+    if (size > 0 && mesh_wire_add(mesh, draft, field, size)) {
+        note->is_due = false;
+        contact->noted = kind;
+    }
 }
 
 static bool is_for(const struct mesh_letter *letter, uint64_t id, size_t contact, struct mono now)
@@ -94,7 +128,11 @@ void mesh_post_add(struct mesh *mesh, struct mesh_contact *contact, struct mesh_
             next = letter;
         }
     }
-    if (next == NULL || mesh_wire_left(mesh, draft) < sizeof(field)) {
+    if (next == NULL) {
+        add_note(mesh, contact, draft, now);
+        return;
+    }
+    if (mesh_wire_left(mesh, draft) < sizeof(field)) {
         return;
     }
     size_t size = write_fragment(mesh, next, next->told[index], field, sizeof(field));
