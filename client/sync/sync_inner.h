@@ -255,6 +255,9 @@ const struct source *sync_member_source(const struct sync *sync, uint64_t id);
 void sync_mesh_run(struct sync *sync, struct reading now, struct actions *out);
 /* Judges members by what they say of the mesh's time, in place of UTC. */
 void sync_mesh_judge(struct sync *sync, struct mono now);
+/* Is the member's line where those of the others agree that the mesh's time is? */
+enum member_trial sync_mesh_try(const struct sync *sync, const struct sync_entry *entry,
+                                struct mono now);
 void sync_mesh_leave(struct sync *sync);
 /* Its steps, for sync_berkeley.c too: the line begins where we are; others have to see where it is
  * before it is relied on; it jumped, and what was said of it ends; the clock follows, and it is

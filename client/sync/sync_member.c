@@ -180,12 +180,15 @@ void sync_member_hurry(struct sync *sync, uint64_t id, unsigned count, struct mo
 
 enum member_trial sync_member_try(struct sync *sync, uint64_t id, struct mono now)
 {
-    (void)now; /* the intervals are those of the judgement that its sample led to */
     struct sync_entry *entry = find_entry(sync, id);
     if (entry == NULL || !entry->is_untried) {
         return TRIAL_NONE;
     }
     entry->is_untried = false;
+    if (sync->mesh.is_in && !sync->options.mesh.is_berkeley) {
+        return sync_mesh_try(sync, entry, now);
+    }
+    /* The intervals are those of the judgement that its sample led to. */
     return sync_judge_without(sync, entry);
 }
 

@@ -8,6 +8,8 @@
 /* Who moved to the mesh's time is reckoned with before it says so, as far as it is almost there:
  * more than twice as far as it has to be near a majority. */
 #define ALMOST_NS (50 * NS_PER_MS)
+/* So far may honest lines that are relied on be apart: a little more than what makes one jump. */
+#define APART_NS (5 * NS_PER_MS)
 /* A line is read to the nanosecond, and so is what is served by it. */
 #define ROUNDING_NS 2
 
@@ -60,6 +62,51 @@ bool sync_mesh_interval(const struct sync *sync, struct mono now, struct interva
         }
     }
     return true;
+}
+
+/* Its line as it was read, give or take what honest ones may be apart. False: it has none that it
+ * would rely on. */
+static bool find_line(const struct sync *sync, const struct sync_entry *entry, struct mono now,
+                      struct interval *line)
+{
+    const struct sample *sample = source_sample(entry->source);
+    if (!entry->is_candidate || sync_is_convicted(sync, entry) || sample == NULL ||
+        now.ns - sample->at.ns > sync->options.void_after_ns ||
+        !source_clock_interval(entry->source, now, line)) {
+        return false;
+    }
+    widen(line, slewed_ns(entry, now) + APART_NS);
+    return true;
+}
+
+enum member_trial sync_mesh_try(const struct sync *sync, const struct sync_entry *entry,
+                                struct mono now)
+{
+    struct selection_candidate candidates[SELECTION_MAX];
+    struct interval line;
+    struct interval agreed;
+    double unused;
+    size_t count = 1;
+    if (!sync_mesh_is_held(sync, now) || !find_line(sync, entry, now, &line)) {
+        return TRIAL_NONE;
+    }
+    /* Claims of the mesh's time are as wide as the lines of all that are relied on are apart, a
+     * liar's too: by them it would never miss. */
+    int64_t own_ns = meshtime_read(&sync->mesh.line, now, &unused).ns;
+    candidates[0].interval = (struct interval){own_ns - APART_NS, own_ns + APART_NS};
+    for (size_t i = 0; i < sync->table.count; i++) {
+        const struct sync_entry *other = &sync->table.entries[i];
+        if (other != entry && find_line(sync, other, now, &candidates[count].interval)) {
+            count++;
+        }
+    }
+    size_t faults = sync->judgement.faults;
+    size_t total = 2 * faults + 1 > count ? 2 * faults + 1 : count;
+    if (count < total - faults || !selection_hull(candidates, count, total - faults, &agreed) ||
+        !selection_hull(candidates, count, count - faults, &agreed)) {
+        return TRIAL_NONE;
+    }
+    return interval_overlaps(line, agreed) ? TRIAL_HIT : TRIAL_MISS;
 }
 
 /* What the members vouch for of the mesh's time, in place of UTC. */
