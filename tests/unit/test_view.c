@@ -151,7 +151,7 @@ static void views_are_stable(void)
             before[i] = candidates[i].slot;
             candidates[i].delay_ns =
                 (int64_t)((double)((int64_t)(i + 1) * 10 * NS_PER_MS + 300 * NS_PER_MS) *
-                          (1 + 0.02 * random_unit(&noise)));
+                          (1 + 0.1 * random_unit(&noise)));
         }
         view_choose(&(struct view_options){16, 5}, candidates, KNOWN, &random,
                     (struct mono){round * ROUND_NS});
