@@ -154,6 +154,22 @@ static void write_measure(struct json *json, const struct mesh_status_member *me
     json_close_object(json);
 }
 
+static void write_asymmetry(struct json *json, const struct mesh_status_member *member)
+{
+    json_put_boolean(json, "two_faced", member->is_two_faced);
+    json_put_boolean(json, "suspected", member->is_suspected);
+    if (member->loops == 0) {
+        json_put_null(json, "asymmetry");
+        return;
+    }
+    json_open_object(json, "asymmetry");
+    json_put_integer(json, "loops", member->loops);
+    json_put_number(json, "estimate_ns", member->asymmetry_ns);
+    json_put_number(json, "sd_ns", member->asymmetry_sd_ns);
+    json_put_number(json, "corrected_ns", member->corrected_ns);
+    json_close_object(json);
+}
+
 static void write_verdict(struct json *json, const struct mesh_status_member *member)
 {
     json_put_string(json, "state", member->is_known ? member->state : NULL);
@@ -189,6 +205,7 @@ static void write_member(struct json *json, const struct mesh_status_member *mem
     write_count(json, "dropped", member->dropped);
     write_report(json, member);
     write_measure(json, member);
+    write_asymmetry(json, member);
     if (member->place != MESH_STATUS_NOBODY) {
         json_put_integer(json, "place", member->place);
         json_put_integer(json, "surplus_ns", member->surplus_ns);

@@ -185,6 +185,31 @@ static void print_verdict(FILE *out, const json_t *member, const char *name)
     }
 }
 
+/* What the loops through it tell. */
+static void print_loops(FILE *out, const json_t *member, const char *name)
+{
+    const json_t *asymmetry = answer_part(member, "asymmetry");
+    char corrected[QUANTITY_TEXT_MAX];
+    if (answer_is_true(member, "two_faced")) {
+        fprintf(out,
+                "%s shows different clocks to different members: more of them contradict it than "
+                "may lie\n",
+                name);
+    } else if (answer_is_true(member, "suspected")) {
+        fprintf(out,
+                "%s may show different clocks to different members, or those that it differs with "
+                "have made that up\n",
+                name);
+    }
+    if (json_is_object(asymmetry) &&
+        json_number_value(json_object_get(asymmetry, "corrected_ns")) != 0) {
+        fprintf(out,
+                "%s: its path is slower one way: %s is taken from its offset, and nothing from any "
+                "interval (that of an access link can't be seen)\n",
+                name, answer_duration(asymmetry, "corrected_ns", true, corrected));
+    }
+}
+
 /* Whatever a person should know of a member. */
 static void print_remark(FILE *out, const json_t *member)
 {
@@ -205,6 +230,7 @@ static void print_remark(FILE *out, const json_t *member)
                 "allow: one of them lies, or a path is slower one way\n",
                 name, answer_duration(member, "surplus_ns", false, surplus));
     }
+    print_loops(out, member, name);
     if (answer_is_true(member, "revoked")) {
         fprintf(out, "%s is revoked: nothing that it says is taken\n", name);
     } else if (answer_is_true(member, "left")) {

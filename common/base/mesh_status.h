@@ -57,6 +57,12 @@ struct mesh_status_member {
 
     uint32_t place;                /* in the matrix; MESH_STATUS_NOBODY */
     int64_t surplus_ns;            /* see below; 0: no triangle exceeds its error bars */
+    unsigned loops;                /* triangles that tell of its path's asymmetry; 0: none */
+    double asymmetry_ns;           /* that they tell */
+    double asymmetry_sd_ns;        /* of the same */
+    double corrected_ns;           /* what of it is taken from its offset; 0: nothing */
+    bool is_two_faced;             /* no f others can have made up what it shows to whom */
+    bool is_suspected;             /* of the same: others could have */
     struct member_measure measure; /* by ourselves */
 };
 

@@ -54,6 +54,18 @@ static void show_contact(const struct mesh_contact *contact, struct mono now,
     show_report(contact, now, shown);
 }
 
+static void show_finding(const struct mesh *mesh, size_t index, struct mesh_status_member *shown)
+{
+    struct graph_finding finding;
+    mesh_graph_look(mesh, index, &finding);
+    shown->loops = finding.loops;
+    shown->asymmetry_ns = finding.estimate_ns;
+    shown->asymmetry_sd_ns = finding.sd_ns;
+    shown->corrected_ns = finding.asymmetry_ns;
+    shown->is_two_faced = finding.is_two_faced;
+    shown->is_suspected = finding.is_suspected;
+}
+
 static void show_member(const struct mesh *mesh, size_t index, struct mono now,
                         struct mesh_status_member *shown)
 {
@@ -81,6 +93,7 @@ static void show_member(const struct mesh *mesh, size_t index, struct mono now,
     if (contact != NULL) {
         show_contact(contact, now, shown);
     }
+    show_finding(mesh, index, shown);
 }
 
 static const struct mesh_status_member *place_of(const struct mesh_status *status, uint32_t tag)
