@@ -3,7 +3,7 @@
 # lab-mesh.sh LAB FOLDER [PART]... - meshes of the daemon's own node under LAB (chime-lab); FOLDER has the scenarios,
 # which vary.sh there makes others of. Parts: sizes liars inside worlds plain, and huge, which is not among the default.
 # LAB_SEEDS (3): seeds of each; LAB_SIZES: "3 5 ..."; LAB_NODE_DAYS (100): of the plain scenarios; LAB_JOBS: processes.
-# Exit code 1 if a bound was broken.
+# LAB_KINDS ("utc none"): with some members on UTC, and with none. Exit code 1 if a bound was broken.
 set -u
 LC_ALL=C
 export LC_ALL
@@ -19,6 +19,7 @@ seeds=${LAB_SEEDS:-3}
 sizes=${LAB_SIZES:-"3 5 7 9 16 100 1000"}
 node_days=${LAB_NODE_DAYS:-100}
 jobs=${LAB_JOBS:-$(nproc)}
+kinds=${LAB_KINDS:-"utc none"}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -101,7 +102,7 @@ ratio() { # NEW OLD
 part_sizes() {
     echo "From a spread of +-1 s; a round is a poll of 16 s; links 5 ms + exponential 0.5 ms. apart: the honest clocks in the"
     echo "end; half: of the interval, mean. Packets, octets and CPU after the first 15 rounds."
-    for kind in utc none; do
+    for kind in $kinds; do
         echo
         echo "with $([ $kind = utc ] && echo "'ask' of the members on UTC" || echo "nobody on UTC")"
         echo "     n   f   ask  rounds  apart us    half us     held % packets/s  octets/s   CPU us KiB/node  viol bounds"
@@ -116,7 +117,7 @@ part_sizes() {
 part_huge() {
     echo "10,000 members beside 100: what a member sends must not grow with the mesh"
     echo "     n   f   ask  rounds  apart us    half us     held % packets/s  octets/s   CPU us KiB/node  viol bounds"
-    for kind in utc none; do
+    for kind in $kinds; do
         size_row 100 "$kind"
         octets_100=$octets
         packets_100=$packets
@@ -144,7 +145,7 @@ part_liars() {
     echo "f of 2 f + 1 members lie from 1,000 s on. rounds: from the first lie that misses what the honest agree on until the"
     echo "last honest member counts the liar out; -: none misses, so that nobody needs to be."
     echo "lie           f        UTC        offset     rounds  false ex   held %    half us  viol bounds"
-    for kind in utc none; do
+    for kind in $kinds; do
         for f in 1 2 3; do
             liar_row $kind $f offset "50 ms" 10
             liar_row $kind $f ramp "0 ms" 10
@@ -167,7 +168,7 @@ part_inside() {
     echo "The shift that liars cause who stay just inside of what the honest agree on: the mean of the honest clocks less the"
     echo "same without a lie, beside half of the honest intervals."
     echo " UTC   f   shift us    half us"
-    for kind in utc none; do
+    for kind in $kinds; do
         for f in 1 2 3; do
             set -- "node honest.count=$((f + 1))" "node honest.faults=$f" "node liar.faults=$f" "node liar.count=$f" \
                 "fault lie.kind=just-inside" "fault lie.offset=1 ms" "bounds.exclusion-rounds-max="

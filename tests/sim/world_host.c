@@ -268,6 +268,23 @@ static void tell(struct world *world, const struct world_node *node, const char 
     }
 }
 
+/* Each source of a node that follows none, and why not. */
+static void tell_sources(struct world *world, struct world_node *node)
+{
+    char text[ACTION_TEXT_MAX];
+    struct source_status status;
+    const struct sync *sync = node_sync(node->node);
+    struct reading now = world_core_read(world, node, 0);
+    for (size_t i = 0; i < sync_source_count(sync); i++) {
+        if (sync_source_status(sync, i, now, &status)) {
+            snprintf(text, sizeof(text), "in the end %.60s: %.250s Interval %.3f to %.3f ms",
+                     status.name, status.reason, (double)status.interval.earliest_ns / 1e6,
+                     (double)status.interval.latest_ns / 1e6);
+            tell(world, node, text);
+        }
+    }
+}
+
 void world_host_tell(struct world *world, struct world_node *node)
 {
     char text[ACTION_TEXT_MAX];
@@ -282,6 +299,9 @@ void world_host_tell(struct world *world, struct world_node *node)
              (unsigned)status.state.refid, status.selected[0] != '\0' ? status.selected : "none",
              status.offset_ns, status.frequency_ppm, status.reason);
     tell(world, node, text);
+    if (world->listener != NULL && status.condition == SYNC_HOLDOVER) {
+        tell_sources(world, node);
+    }
 }
 
 static void tell_measured(struct world *world, const struct world_node *node,
