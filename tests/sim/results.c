@@ -242,7 +242,8 @@ void results_table(const struct results *results, double speed, struct text *tex
 static void json_figures(struct json *json, const struct figures *figures)
 {
     for (int i = 0; i < FIGURES; i++) {
-        if (figure_infos[i].unit == UNIT_COUNT && figures->values[i] == floor(figures->values[i])) {
+        if (figure_infos[i].unit == UNIT_COUNT && isfinite(figures->values[i]) &&
+            figures->values[i] == floor(figures->values[i])) {
             json_put_integer(json, figure_infos[i].column, (int64_t)figures->values[i]);
         } else {
             json_put_number(json, figure_infos[i].column, figures->values[i]);
