@@ -6,25 +6,37 @@
 #define PPM 1e-6
 /* In which an offset decays, while all others decay towards us: longer than a poll, so that what is
  * answered was measured after what it answers. */
-#define OFFSET_TIME_NS (24 * NS_PER_S)
+#define OFFSET_POLLS 1.5
+#define POLL_NS (16 * NS_PER_S) /* until it is told */
 /* The same of the rate: of a young line a third of its age, as far as the limits go, since all
  * learn at once then. */
 #define RATE_AGES 3
-#define RATE_TIME_LEAST_NS (16.0 * NS_PER_S)
-#define RATE_TIME_MOST_NS (128.0 * NS_PER_S)
+#define RATE_POLLS_LEAST 1
+#define RATE_POLLS_MOST 8
 /* No oscillator is so far from another. */
 #define RATE_MOST_PPM 500.0
 /* A slew would take minutes. */
 #define JUMP_NS (2.0 * NS_PER_MS)
 #define JUMP_YOUNG_NS (1.0 * NS_PER_MS)
-#define JUMPS_FIRST 12
-#define JUMP_AGAIN_NS (20 * NS_PER_S)
+#define JUMPS_FIRST 6
+#define JUMP_AGAIN_POLLS 1.25
 #define JUMP_LATER_NS (900 * NS_PER_S)
+/* What may be noise is no reason to jump. */
+#define JUMP_SD 4
 
 void meshtime_begin(struct meshtime *line, struct mono now, struct wall wall, double rate_ppm)
 {
-    *line = (struct meshtime){
-        .at = now, .wall = wall, .rate_ppm = rate_ppm, .begun = now, .tuned = now};
+    *line = (struct meshtime){.at = now,
+                              .wall = wall,
+                              .rate_ppm = rate_ppm,
+                              .begun = now,
+                              .tuned = now,
+                              .poll_ns = POLL_NS};
+}
+
+void meshtime_pace(struct meshtime *line, int64_t poll_ns)
+{
+    line->poll_ns = poll_ns;
 }
 
 double meshtime_rate_ppm(const struct meshtime *line)
@@ -99,7 +111,9 @@ void meshtime_tune(struct meshtime *line, const struct meshtime_voice *voices, s
         return;
     }
     double age_ns = (double)(now.ns - line->begun.ns);
-    double time_ns = fmin(fmax(age_ns / RATE_AGES, RATE_TIME_LEAST_NS), RATE_TIME_MOST_NS);
+    double poll_ns = (double)line->poll_ns;
+    double time_ns =
+        fmin(fmax(age_ns / RATE_AGES, RATE_POLLS_LEAST * poll_ns), RATE_POLLS_MOST * poll_ns);
     double gain = line->has_rate ? -expm1(-elapsed_ns / time_ns) : 1;
     line->has_rate = true;
     line->tuned = now;
@@ -107,25 +121,29 @@ void meshtime_tune(struct meshtime *line, const struct meshtime_voice *voices, s
     line->rate_ppm = fmin(fmax(line->rate_ppm, -RATE_MOST_PPM), RATE_MOST_PPM);
 }
 
-static bool may_jump(const struct meshtime *line, double offset_ns, struct mono now)
+static bool may_jump(const struct meshtime *line, const struct meshtime_voice *offset,
+                     struct mono now)
 {
     bool is_young = !line->is_settled && line->jumps < JUMPS_FIRST;
-    int64_t wait_ns = is_young ? JUMP_AGAIN_NS : JUMP_LATER_NS;
-    return fabs(offset_ns) > (is_young ? JUMP_YOUNG_NS : JUMP_NS) &&
-           (line->jumps == 0 || now.ns - line->jumped.ns >= wait_ns);
+    double again_ns = JUMP_AGAIN_POLLS * (double)line->poll_ns;
+    double wait_ns = is_young || again_ns > JUMP_LATER_NS ? again_ns : JUMP_LATER_NS;
+    double least_ns = fmax(is_young ? JUMP_YOUNG_NS : JUMP_NS, JUMP_SD * offset->sd_ns);
+    return fabs(offset->offset_ns) > least_ns &&
+           (line->jumps == 0 || (double)(now.ns - line->jumped.ns) >= wait_ns);
 }
 
-int64_t meshtime_move(struct meshtime *line, double offset_ns, int64_t time_ns, struct mono now)
+int64_t meshtime_move(struct meshtime *line, const struct meshtime_voice *offset, double polls,
+                      struct mono now)
 {
     anchor(line, now);
     line->slew_ppm = 0;
-    if (may_jump(line, offset_ns, now)) {
-        line->wall.ns += llround(offset_ns);
+    if (may_jump(line, offset, now)) {
+        line->wall.ns += llround(offset->offset_ns);
         line->jumps++;
         line->jumped = now;
-        return llround(offset_ns);
+        return llround(offset->offset_ns);
     }
-    double slew_ppm = offset_ns / (double)time_ns / PPM;
+    double slew_ppm = offset->offset_ns / (polls * (double)line->poll_ns) / PPM;
     line->slew_ppm = fmin(fmax(slew_ppm, -MESHTIME_SLEW_PPM), MESHTIME_SLEW_PPM);
     return 0;
 }
@@ -136,10 +154,13 @@ int64_t meshtime_follow(struct meshtime *line, const struct meshtime_voice *voic
     double offsets[MESHTIME_VOICES_MAX + 1] = {0};
     size_t own = has_own ? 1 : 0;
     assert(count > 0 && count <= MESHTIME_VOICES_MAX);
+    double sd_ns = 0;
     for (size_t i = 0; i < count; i++) {
         offsets[own + i] = voices[i].offset_ns;
+        sd_ns += voices[i].sd_ns / (double)count;
     }
-    double offset_ns = meshtime_middle(offsets, count + own, faults);
+    struct meshtime_voice middle = {.offset_ns = meshtime_middle(offsets, count + own, faults),
+                                    .sd_ns = sd_ns};
     meshtime_tune(line, voices, count, faults, now);
-    return meshtime_move(line, offset_ns, OFFSET_TIME_NS, now);
+    return meshtime_move(line, &middle, OFFSET_POLLS, now);
 }

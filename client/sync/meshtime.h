@@ -32,6 +32,7 @@ struct meshtime {
     double slew_ppm;
     struct mono begun;
     struct mono tuned; /* its rate followed the others' last */
+    int64_t poll_ns;   /* in which all are measured */
     bool is_settled;
     bool has_rate; /* it did so once */
     unsigned jumps;
@@ -41,11 +42,14 @@ struct meshtime {
 /* What was measured of another one's line, for now. */
 struct meshtime_voice {
     double offset_ns; /* it less ours */
+    double sd_ns;
     bool has_rate;
     double rate_ppm; /* its gain on our oscillator */
 };
 
 void meshtime_begin(struct meshtime *line, struct mono now, struct wall wall, double rate_ppm);
+/* All are measured once in poll_ns: what is done about it takes longer. */
+void meshtime_pace(struct meshtime *line, int64_t poll_ns);
 /* What it reads, and what rounding took from that. */
 struct wall meshtime_read(const struct meshtime *line, struct mono now, double *fraction_ns);
 double meshtime_rate_ppm(const struct meshtime *line);
@@ -60,9 +64,11 @@ int64_t meshtime_follow(struct meshtime *line, const struct meshtime_voice *voic
  * of the voices' ... */
 void meshtime_tune(struct meshtime *line, const struct meshtime_voice *voices, size_t count,
                    size_t faults, struct mono now);
-/* ... and an offset is slewed, to decay in time_ns, or jumped. */
-int64_t meshtime_move(struct meshtime *line, double offset_ns, int64_t time_ns, struct mono now);
-/* One that is settled is relied on; until then it may jump a dozen times, 20 s apart. */
+/* ... and an offset is slewed, to decay in so many polls, or jumped. */
+int64_t meshtime_move(struct meshtime *line, const struct meshtime_voice *offset, double polls,
+                      struct mono now);
+/* One that is settled is relied on; until then it may jump six times, a poll
+ * and a quarter apart. */
 void meshtime_settle(struct meshtime *line, bool is_settled);
 /* Goes on at its rate. */
 void meshtime_hold(struct meshtime *line, struct mono now);

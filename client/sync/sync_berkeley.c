@@ -4,9 +4,9 @@
 #include "client/sync/sync_member.h"
 #include <math.h>
 
-/* An offset decays in this. The coordinator measured us up to a poll ago, and reckons with our rate
- * since: sooner, and what we did meanwhile would be done again. */
-#define OFFSET_TIME_NS (64 * NS_PER_S)
+/* An offset decays in so many polls. The coordinator measured us up to a poll ago, and reckons with
+ * our rate since: sooner, and what we did meanwhile would be done again. */
+#define OFFSET_POLLS 4
 #define PPM 1e-6
 #define NEAR_NS (20 * NS_PER_MS)
 /* Without word for so long the line is slewed no more. */
@@ -25,7 +25,7 @@ static int64_t read_ns(const struct sync *sync, struct mono at, struct reading n
 }
 
 /* The rates are what all measure of each other; only the offset is the coordinator's to tell. */
-static int64_t follow(struct sync *sync, double offset_ns, struct reading now)
+static int64_t follow(struct sync *sync, const struct meshtime_voice *offset, struct reading now)
 {
     struct sync_choir choir;
     double unused;
@@ -33,10 +33,11 @@ static int64_t follow(struct sync *sync, double offset_ns, struct reading now)
     sync_mesh_gather(sync, now, meshtime_read(line, now.mono, &unused), &choir);
     sync->mesh.before = *line;
     meshtime_tune(line, choir.voices, choir.count, sync_mesh_faults(sync), now.mono);
-    int64_t jump_ns = meshtime_move(line, offset_ns, OFFSET_TIME_NS, now.mono);
+    int64_t jump_ns = meshtime_move(line, offset, OFFSET_POLLS, now.mono);
     if (jump_ns != 0) {
         sync_mesh_begin_settling(sync, now.mono);
-    } else if (now.mono.ns >= sync->mesh.settle_at.ns && fabs(offset_ns) <= (double)NEAR_NS) {
+    } else if (now.mono.ns >= sync->mesh.settle_at.ns &&
+               fabs(offset->offset_ns) <= (double)NEAR_NS) {
         meshtime_settle(line, true);
     }
     return jump_ns;
@@ -52,10 +53,9 @@ void sync_follow_difference(struct sync *sync, struct mono at, double offset_ns,
 {
     bool is_wanted = sync->options.mesh.is_on && sync->options.mesh.is_berkeley &&
                      !sync_is_bounded(sync) && sync->condition != SYNC_PANIC;
-    if (!is_wanted || at.ns > now.mono.ns || !is_usable(offset_ns)) {
+    if (!is_wanted || at.ns > now.mono.ns || !is_usable(offset_ns) || !is_usable(sd_ns)) {
         return;
     }
-    (void)sd_ns; /* the slew smoothes what it tells of */
     sync->handled = now.mono;
     bool is_first = !sync->mesh.is_in;
     int64_t read = read_ns(sync, at, now);
@@ -68,7 +68,8 @@ void sync_follow_difference(struct sync *sync, struct mono at, double offset_ns,
     double rate_ns = (double)(now.mono.ns - at.ns) * sync->mesh.line.rate_ppm * PPM;
     offset_ns -= (double)(gone_ns - (now.mono.ns - at.ns)) - rate_ns;
     bool was_settled = sync->mesh.line.is_settled;
-    int64_t jump_ns = follow(sync, offset_ns, now);
+    struct meshtime_voice offset = {.offset_ns = offset_ns, .sd_ns = sd_ns};
+    int64_t jump_ns = follow(sync, &offset, now);
     if (is_first || (was_settled && jump_ns != 0)) {
         sync_mesh_tell_jump(sync, jump_ns, is_first, out);
     }

@@ -14,7 +14,7 @@
 #define LINE_SD_NS 1e4
 #define LINE_RATE_SD_PPM 0.1
 /* Of a member whose rate is known worse than this the rate has no say. */
-#define RATE_SD_MOST_PPM 3.0
+#define RATE_SD_MOST_PPM 10.0
 
 /* Who moved to the mesh's time says so when the others can have seen where it is: after two polls,
  * and so long at least; and if a majority is so near. */
@@ -195,16 +195,23 @@ void sync_mesh_tell_jump(struct sync *sync, int64_t jump_ns, bool is_first, stru
     sync_end_epoch(sync, reason, out);
 }
 
-/* Did we move, others have to see us where we are now. */
-void sync_mesh_begin_settling(struct sync *sync, struct mono now)
+/* The longest in use: who is asked less often is measured less often. */
+static int64_t longest_poll_ns(const struct sync *sync)
 {
-    int64_t poll_ns = 0;
+    int64_t poll_ns = MESHTIME_TICK_NS;
     for (size_t i = 0; i < sync->table.count; i++) {
         int64_t each_ns = timestamp_log2_to_ns(source_poll_log2(sync->table.entries[i].source));
         poll_ns = is_heard(sync, &sync->table.entries[i]) && each_ns > poll_ns ? each_ns : poll_ns;
     }
+    return poll_ns;
+}
+
+/* Did we move, others have to see us where we are now. */
+void sync_mesh_begin_settling(struct sync *sync, struct mono now)
+{
+    int64_t wait_ns = 2 * longest_poll_ns(sync);
     meshtime_settle(&sync->mesh.line, false);
-    sync->mesh.settle_at.ns = now.ns + (2 * poll_ns > SETTLE_NS ? 2 * poll_ns : SETTLE_NS);
+    sync->mesh.settle_at.ns = now.ns + (wait_ns > SETTLE_NS ? wait_ns : SETTLE_NS);
 }
 
 void sync_mesh_enter(struct sync *sync, struct reading now, struct wall ours)
@@ -234,7 +241,7 @@ static bool may_enter(const struct sync *sync, const struct sync_choir *choir, s
 void sync_mesh_carry_out(struct sync *sync, struct reading now, struct actions *out)
 {
     sync_mesh_keep_estimate(sync, now.mono);
-    sync->poll_ns = 2 * MESHTIME_TICK_NS;
+    sync->poll_ns = longest_poll_ns(sync);
     sync->update_interval_ns = sync->updated_at.ns > 0 ? now.mono.ns - sync->updated_at.ns : 0;
     sync->updated_at = now.mono;
     sync->mesh.tick_at.ns = now.mono.ns + MESHTIME_TICK_NS;
@@ -250,6 +257,7 @@ static int64_t move(struct sync *sync, struct sync_choir *choir, struct mono now
     bool is_heard_by_most = is_majority(sync, choir->heard);
     bool is_near = is_majority(sync, choir->near + 1);
     int64_t jump_ns = 0;
+    meshtime_pace(&sync->mesh.line, longest_poll_ns(sync));
     if (!is_heard_by_most && sync->mesh.line.is_settled && !sync_mesh_is_held(sync, now)) {
         sync_mesh_begin_settling(sync, now);
     }
@@ -290,10 +298,10 @@ void sync_mesh_run(struct sync *sync, struct reading now, struct actions *out)
     if (is_first) {
         sync_mesh_enter(sync, now, ours);
     }
-    bool was_settled = sync->mesh.line.is_settled;
+
     int64_t jump_ns = move(sync, &choir, now.mono);
-    /* Until it is relied on there is no interval to end. */
-    if (is_first || (was_settled && jump_ns != 0)) {
+    /* Relied on or not: whoever measured it begins anew, or takes the jump for a rate. */
+    if (is_first || jump_ns != 0) {
         sync_mesh_tell_jump(sync, jump_ns, is_first, out);
     }
     sync_mesh_carry_out(sync, now, out);

@@ -64,6 +64,33 @@ static void test_agrees_within_fifteen_polls(void)
     }
 }
 
+/* Once in a minute, and over longer ways: slower, and as steady. */
+static void test_other_paces(void)
+{
+    struct sync_options options = sync_mesh_world_options(5, 1);
+    scatter(5, 31);
+    world.poll = 6;
+    for (size_t i = 0; i < 5; i++) {
+        sync_mesh_world_start(&world, i, &options);
+    }
+    sync_mesh_world_meet_all(&world);
+    sync_mesh_world_run(&world, 20 * 64 * NS_PER_S);
+    CU_ASSERT_TRUE(all_in(SYNC_MESH));
+    CU_ASSERT_TRUE(sync_mesh_world_spread(&world, -1) < NS_PER_MS);
+    sync_mesh_world_end(&world);
+    scatter(5, 32);
+    world.delay_ns = 20e6;
+    world.jitter_ns = 5e6;
+    for (size_t i = 0; i < 5; i++) {
+        sync_mesh_world_start(&world, i, &options);
+    }
+    sync_mesh_world_meet_all(&world);
+    sync_mesh_world_run(&world, 1200 * NS_PER_S);
+    CU_ASSERT_TRUE(all_in(SYNC_MESH));
+    CU_ASSERT_TRUE(sync_mesh_world_spread(&world, -1) < 3 * NS_PER_MS);
+    sync_mesh_world_end(&world);
+}
+
 static void test_nothing_is_said_of_utc(void)
 {
     struct interval interval;
@@ -340,6 +367,7 @@ static void test_sparse(void)
 
 static const struct unit_case cases[] = {
     {"agrees within fifteen polls", test_agrees_within_fifteen_polls},
+    {"other paces", test_other_paces},
     {"nothing is said of UTC", test_nothing_is_said_of_utc},
     {"liars don't move it", test_liars_don_t_move_it},
     {"a minority waits, and comes back", test_partition},
