@@ -23,7 +23,8 @@ static const char *colour(const json_t *member, const struct paint *paint)
 
 static const char *timescale(const json_t *object)
 {
-    return answer_is(object, "timescale", "utc") ? "UTC" : "the mesh's own time";
+    return answer_is(object, "timescale", "utc") ? "UTC"
+                                                 : "the mesh's own time, not traceable to UTC";
 }
 
 static void print_self(FILE *out, const json_t *answer, const struct paint *paint)
