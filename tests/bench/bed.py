@@ -170,6 +170,7 @@ class Bed:
         self.folder = tempfile.mkdtemp(prefix=f"{PREFIX}-{os.getpid()}.")
         self.pairs = {}
         self.running = None
+        self.keys = []  # public keys of a mesh's nodes
         self.cpus = sorted(os.sched_getaffinity(0))
 
     def pair(self, name):
@@ -192,6 +193,14 @@ class Bed:
                 env=program.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=lambda: prepare_child(cpus))
         return self.running.pid
+
+    def start_beside(self, namespace, program, arguments, name):
+        """Starts one more in a namespace; the caller ends it."""
+        with open(os.path.join(self.folder, name + ".log"), "wb") as log:
+            return subprocess.Popen(
+                ["ip", "netns", "exec", namespace, program.path] + arguments,
+                env=program.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=prepare_child)
 
     def stop(self):
         if self.running is None:

@@ -4,10 +4,15 @@
 BENCH_ROUNDS (8) interleaved rounds, BENCH_SECONDS (1) for each measurement, BENCH_ONLY="chimed chronyd": only
 servers whose names begin so. README.md, beside this file, tells how to read the figures.
 """
+import json
 import os
+import re
 import shutil
 import signal
+import socket
+import subprocess
 import sys
+import time
 
 import bed as beds
 import figures
@@ -35,6 +40,17 @@ clients-max = 131072
 [control]
 chronyc = off
 """
+# Its members are nowhere: what is measured is the cost to plain clients.
+MESH = """[mesh]
+identity = {folder}/node{own}.pem
+poll = {poll}
+"""
+MEMBER = """[member node{number}]
+address = {address}
+public-key = {key}
+"""
+NODES = 5
+MESH_WARM_S, MESH_SECONDS = 6, 10
 CHRONYD = """local stratum 10
 allow all
 cmdport 0
@@ -57,6 +73,7 @@ PLAN = {
     "chimed-cores": ["saturated"],
     "chimed-limited": ["many"],
     "chimed-keys": ["keys"],
+    "chimed-mesh": ["saturated"],
     "chronyd": ["saturated", "fixed", "many"],
     "chronyd-keys": ["keys"],
     "ntpsec": ["saturated", "fixed"],
@@ -67,6 +84,27 @@ LOADS = {
     "many": ["--sources", str(SOURCES_MANY), "--sample", str(SAMPLE)],
     "keys": ["--sources", str(SOURCES_FEW), "--sample", str(SAMPLE), "--key", KEY],
 }
+
+
+def make_node(bed, chime, number):
+    """A node's key and its state. Returns the public key."""
+    folder = os.path.join(bed.folder, f"state{number}")
+    os.mkdir(folder, 0o700)
+    said = subprocess.run([chime.path, "keygen", "--node", "--state-dir", folder,
+                           os.path.join(bed.folder, f"node{number}.pem")], env=chime.environment(),
+                          capture_output=True, text=True, check=False)
+    found = re.search("ed25519:[0-9a-f]{64}", said.stdout)
+    if not found:
+        raise beds.Failed(f"chime keygen --node: {said.stdout}{said.stderr}")
+    return found.group(0)
+
+
+def mesh_config(bed, own, keys, address, poll):
+    """[clock]'s line for the state, and the sections of a mesh."""
+    members = "".join(MEMBER.format(number=number, address=address.format(number), key=key)
+                      for number, key in enumerate(keys, 1))
+    return (f"[clock]\ncontrol = shadow\nstate-dir = {bed.folder}/state{own}\n",
+            MESH.format(folder=bed.folder, own=own, poll=poll) + members)
 
 
 def find_servers(bed, programs, script):
@@ -80,6 +118,12 @@ def find_servers(bed, programs, script):
             ("chimed-limited", 1, "on", ""), ("chimed-keys", 1, "off", f"[keys]\nfile = {key_file}\n")):
         path = bed.file(name + ".conf", CHIMED.format(workers=workers, limit=limit) + more)
         servers[name] = (programs["chimed"], ["--config", path])
+    if programs["chime"].exists() and "chimed-mesh".startswith(ONLY or ("",)):
+        bed.keys = [make_node(bed, programs["chime"], number) for number in range(1, NODES + 1)]
+        clock, mesh = mesh_config(bed, 1, bed.keys, "10.199.0.6{}", "16 s")
+        config = CHIMED.format(workers=1, limit="off").replace("[clock]\ncontrol = shadow\n", clock)
+        servers["chimed-mesh"] = (programs["chimed"],
+                                  ["--config", bed.file("chimed-mesh.conf", config + mesh)])
     try:
         chronyd = beds.stock_program("chronyd", script)
         programs["chronyd"] = chronyd
@@ -134,7 +178,7 @@ class Bench:
     def memory(self):
         """Before and after 100,000 addresses, each of which asked at least once."""
         for name in self.servers:
-            if name.endswith("-keys") or name in ("echo", "echo-single"):
+            if name.endswith(("-keys", "-mesh")) or name in ("echo", "echo-single"):
                 continue
             self.start(name)
             self.load(name, ["--seconds", "0", "--warm", "0", "--rate", "1"])
@@ -158,6 +202,47 @@ class Bench:
                                                              program.libraries),
                     ["-n", str(STARTS)] + cpu + ["-a", "127.0.0.1", "-p", str(PORT), program.path] +
                     arguments)
+
+    def exchanges(self):
+        """CPU time of a member of a mesh of five, all on loopback, at a poll each second: for each packet that it
+        sent or answered, signatures included."""
+        if "chimed-mesh" not in self.servers:
+            return
+        namespace, running = self.bed.pair("mesh").server, []
+        try:
+            for number in range(1, NODES + 1):
+                clock, mesh = mesh_config(self.bed, number, self.bed.keys, "127.0.0.{}", "1 s")
+                text = (f"{clock}[server]\nlisten = 127.0.0.{number}:{PORT}\nworkers = 1\n"
+                        f"[control]\nsocket = {self.bed.folder}/mesh{number}.sock\n{mesh}")
+                path = self.bed.file(f"mesh{number}.conf", text)
+                running.append(self.bed.start_beside(namespace, self.programs["chimed"],
+                                                     ["--config", path], f"mesh{number}"))
+            time.sleep(MESH_WARM_S)
+            before = self.mesh_counts(running[0].pid)
+            time.sleep(MESH_SECONDS)
+            after = self.mesh_counts(running[0].pid)
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+        cpu_us, packets = ((after[i] - before[i]) for i in range(2))
+        self.results.values["mesh exchange"] = {
+            "cpu_us": cpu_us / packets if packets else 0, "packets_per_s": packets / MESH_SECONDS,
+            "cpu_share": cpu_us / 1e6 / MESH_SECONDS}
+
+    def mesh_counts(self, pid):
+        """CPU time in µs of all threads, and authentic packets so far."""
+        cpu_ns = 0
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
+                cpu_ns += int(file.read().split()[0])
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.connect(f"{self.bed.folder}/mesh1.sock")
+            with sock.makefile("rw") as file:
+                file.write("mesh\n")
+                file.flush()
+                answer = json.loads(file.readline())
+        return cpu_ns / 1e3, sum(member["accepted"] for member in answer["members"])
 
     def queries(self):
         """One question to a server that is idle otherwise."""
@@ -196,6 +281,10 @@ def judge(results):
                    results.ratio(("chimed-limited", "many"), ("chimed", "many"), cpu), 1.10)
     results.target("CPU per answer with AES-CMAC, to chronyd",
                    results.ratio(("chimed-keys", "keys"), ("chronyd-keys", "keys"), cpu), 0.85)
+    results.target("CPU per answer, with a mesh configured to without",
+                   results.ratio(("chimed-mesh", "saturated"), chimed, cpu), 1.03)
+    results.target("answers per second, with a mesh configured to without",
+                   results.ratio(("chimed-mesh", "saturated"), chimed, rate, busy=True), 0.97, at_least=True)
     used = [sorted(threads)[-2] / sum(threads) for threads in
             results.column("chimed-cores", "saturated", "threads_ns").values() if len(threads) > 1]
     results.target("one worker per core: the second busiest thread's share of the CPU time", used, 0.2,
@@ -247,6 +336,10 @@ def report(results, servers):
                         [[key, figures.spread(value["wall_ms"]), figures.spread(value["cpu_ms"])]
                          for key, value in results.values.items()
                          if key.startswith(("start ", "query "))])
+    mesh = results.values.get("mesh exchange")
+    if mesh:
+        print(f"\nA member of a mesh of {NODES}, poll 1 s: {mesh['packets_per_s']:.1f} exchanges/s, "
+              f"{mesh['cpu_us']:.0f} us of CPU each, {100 * mesh['cpu_share']:.2f} % of a CPU")
     figures.print_targets(results)
 
 
@@ -278,6 +371,7 @@ def measure(bed):
         print(f"round {number + 1} of {ROUNDS} done after {beds.now_s() - started_s:.0f} s", flush=True)
     bench.memory()
     bench.starts()
+    bench.exchanges()
     bench.queries()
     judge(bench.results)
     report(bench.results, bench.servers)
