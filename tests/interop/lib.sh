@@ -27,6 +27,7 @@ TRIES=200 # the most that anything is tried, so many seconds apart
 STEP_S=0.05
 WORK=
 DAEMONS=()
+NAMESPACES=("$SERVER_NS" "$CLIENT_NS") # and those that a test adds
 SERVER=(ip netns exec "$SERVER_NS")
 CLIENT=(ip netns exec "$CLIENT_NS")
 # shellcheck source=tests/interop/stock.sh
@@ -97,7 +98,7 @@ cleanup() {
     trap '' INT TERM HUP
     end_daemons
     local namespace pid
-    for namespace in "$SERVER_NS" "$CLIENT_NS"; do
+    for namespace in "${NAMESPACES[@]}"; do
         if [ -e "/run/netns/$namespace" ]; then
             for pid in $(ip netns pids "$namespace"); do
                 kill -KILL "$pid" 2> /dev/null
