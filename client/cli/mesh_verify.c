@@ -60,6 +60,9 @@ static const char *meaning_of(enum evidence_kind kind)
     case EVIDENCE_INTERVALS:
         return "One of the two intervals did not hold the time, as its own oscillator shows. Who "
                "told it the time may have lied; this excludes it, and convicts nobody.";
+    case EVIDENCE_TWINS:
+        return "An older run of it went on beside a newer one: one key, two processes. Stop one of "
+               "them, and give each node a key of its own.";
     default:
         return "The first report was seen before the last was made, and claims a later time: one "
                "of the two authors was wrong. It does not say which.";

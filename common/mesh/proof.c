@@ -13,6 +13,7 @@ static const char *const words[EVIDENCE_KINDS] = {
     [EVIDENCE_STAMPS] = "stamps",
     [EVIDENCE_INTERVALS] = "intervals",
     [EVIDENCE_CAUSALITY] = "causality",
+    [EVIDENCE_TWINS] = "twins",
 };
 
 /* A text that is read line by line, and what was found. */
@@ -87,7 +88,7 @@ static void put_digits(struct writing *writing, struct bytes octets)
 
 static bool has_form(const struct proof_parts *parts)
 {
-    bool is_kind = parts->kind > EVIDENCE_NONE && parts->kind <= EVIDENCE_CAUSALITY;
+    bool is_kind = parts->kind > EVIDENCE_NONE && parts->kind < EVIDENCE_KINDS;
     bool is_number = parts->report_count >= 2 && parts->report_count <= PROOF_REPORTS_MAX &&
                      parts->author_count <= PROOF_REPORTS_MAX;
     for (size_t i = 0; is_number && i < parts->report_count; i++) {
@@ -171,7 +172,7 @@ static bool take_kind(struct proof_reading *reading)
     if (!take(reading, TITLE) || !take(reading, "kind = ")) {
         return false;
     }
-    for (int kind = EVIDENCE_NONE + 1; kind <= EVIDENCE_CAUSALITY; kind++) {
+    for (int kind = EVIDENCE_NONE + 1; kind < EVIDENCE_KINDS; kind++) {
         if (take(reading, words[kind])) {
             reading->proof->kind = (enum evidence_kind)kind;
             return take(reading, "\n");

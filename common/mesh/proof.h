@@ -2,7 +2,7 @@
 /* proof.h - evidence as a text that anybody can check who knows the CA's public key:
  *
  *      truechimer proof 1
- *      kind = equivocation | stamps | intervals | causality
+ *      kind = equivocation | stamps | intervals | causality | twins
  *      report = DIGITS                the REPORT field, in hex
  *      signature = DIGITS             of AUTH(1) that came with it
  *      ...                            and so on: two reports of one author; of causality 2

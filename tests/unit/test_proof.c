@@ -233,6 +233,17 @@ static void proves_each_kind(void)
     CU_ASSERT_EQUAL(verify(true), PROOF_OK);
     CU_ASSERT_EQUAL(proof->kind, EVIDENCE_INTERVALS);
     end();
+
+    begin(EVIDENCE_TWINS);
+    (void)report(0, 7, 2 * NS_PER_S, 0);
+    add(0);
+    report(0, 1, NS_PER_S, 0)->incarnation++;
+    add(0);
+    list(1);
+    write_down();
+    CU_ASSERT_EQUAL(verify(true), PROOF_OK);
+    CU_ASSERT_EQUAL(proof->kind, EVIDENCE_TWINS);
+    end();
 }
 
 /* 0 is ahead by a second; 1 saw its report, and 2 that of 1. */
@@ -359,7 +370,7 @@ static void refuses_strangers(void)
 
 static void writes_nothing_that_is_none(void)
 {
-    begin(EVIDENCE_TWINS);
+    begin(EVIDENCE_KINDS);
     equivocate(0);
     CU_ASSERT_EQUAL(proof_write(&world.parts, world.text, sizeof world.text), 0);
     world.parts.kind = EVIDENCE_NONE;

@@ -127,6 +127,13 @@ static void test_liars_don_t_move_it(void)
     world.nodes[4].lie_ns = 300 * NS_PER_MS;
     sync_mesh_world_run(&world, 400 * NS_PER_S);
     CU_ASSERT_TRUE(sync_mesh_world_spread(&world, -1) < NS_PER_MS);
+    /* Their claims are no narrower than their lies make all others' claims; their clocks tell. */
+    struct mono now = sync_mesh_world_now(&world, 0).mono;
+    for (uint64_t id = 2; id <= 5; id++) {
+        /* Nobody else is judged while two of the four who could bear it out lie. */
+        CU_ASSERT_EQUAL(sync_member_try(world.nodes[0].sync, id, now),
+                        id <= 3 ? TRIAL_NONE : TRIAL_MISS);
+    }
     int64_t error_ns = sync_mesh_world_error(&world, 0);
     sync_mesh_world_run(&world, 1000 * NS_PER_S);
     CU_ASSERT_TRUE(sync_mesh_world_spread(&world, -1) < 100 * NS_PER_US);
