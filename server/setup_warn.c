@@ -149,6 +149,11 @@ static void warn_of_mesh(const struct setup *setup, const char *name)
     warn_of_certificate(setup, name);
     warn_of_secret(&mesh->identity, "identity", name, user);
     warn_of_secret(&mesh->group_key, "group-key", name, user);
+    if (mesh->is_mdns) {
+        warn((struct place){.name = name, .line = mesh->identity.line},
+             "[mesh] discover = mdns: this chimed can't ask avahi-daemon, so nobody is found that "
+             "way; use join = HOST or discover = srv:NAME");
+    }
     if (setup->state_dir[0] == '\0') {
         warn((struct place){.name = name, .line = mesh->identity.line},
              "[mesh] identity: there is no state-dir to keep in what this node told the others; "

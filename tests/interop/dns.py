@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""dns.py - a name server on 127.0.0.1, port 53. The zone is a file of lines, NAME A|AAAA ADDRESS or NAME SERVFAIL,
-read anew for each question. A name that it has is answered with its addresses in the file's order (none is
+"""dns.py - a name server on 127.0.0.1, port 53. The zone is a file of lines, NAME A|AAAA ADDRESS,
+NAME SRV PRIORITY WEIGHT PORT TARGET or NAME SERVFAIL, read anew for each question. A name that it has is answered with its addresses in the file's order (none is
 an answer, too), another with NXDOMAIN.
 
 dns.py ZONE-FILE: prints a line for each question, NAME TYPE COUNT, or NAME TYPE ERROR."""
@@ -8,7 +8,7 @@ import socket
 import struct
 import sys
 
-TYPES = {1: "A", 28: "AAAA"}
+TYPES = {1: "A", 28: "AAAA", 33: "SRV"}
 NO_ERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 
 
@@ -25,6 +25,16 @@ def read_name(data, at):
     return ".".join(labels).lower(), at + 1
 
 
+def write_name(name):
+    return b"".join(bytes([len(label)]) + label.encode("ascii") for label in name.split(".")) + b"\0"
+
+
+def write_data(line):
+    if line[1] == "SRV":
+        return struct.pack(">HHH", *map(int, line[2:5])) + write_name(line[5])
+    return socket.inet_pton(socket.AF_INET if line[1] == "A" else socket.AF_INET6, line[2])
+
+
 def answer(data, zone):
     number, flags = struct.unpack(">HH", data[:4])
     name, end = read_name(data, 12)
@@ -37,11 +47,11 @@ def answer(data, zone):
     count = 0
     for line in lines:
         if code == NO_ERROR and line[1] == kind:
-            family = socket.AF_INET if kind == "A" else socket.AF_INET6
-            address = socket.inet_pton(family, line[2])
+            written = write_data(line)
+            number_of = {name: number for number, name in TYPES.items()}
             # The name by reference to the question; for no second is it to be kept.
-            records += struct.pack(">HHHIH", 0xc00c, 1 if kind == "A" else 28, 1, 0, len(address))
-            records += address
+            records += struct.pack(">HHHIH", 0xc00c, number_of[kind], 1, 0, len(written))
+            records += written
             count += 1
     said = {SERVFAIL: "SERVFAIL", NXDOMAIN: "NXDOMAIN"}.get(code, count)
     print(name, kind, said, flush=True)
