@@ -5,7 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NOW_NS (INT64_C(1795190400) * NS_PER_S)
+/* Later than the date of any file that the test makes: one of the future is not believed. */
+#define NOW_NS (INT64_C(4102444800) * NS_PER_S)
 
 static struct {
     uv_loop_t loop;
