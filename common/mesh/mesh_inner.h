@@ -99,7 +99,8 @@ struct mesh_contact {
     struct mesh_accusation accusations[MESH_ACCUSATIONS_MAX];   /* by it */
     struct mesh_accusation contradictors[MESH_ACCUSATIONS_MAX]; /* reports that its own miss */
     struct mono twins;           /* when it was last seen twice; 0: never */
-    uint16_t judged_disruptions; /* of its report when it was last judged */
+    uint32_t judged_incarnation; /* of its report when it was last judged ... */
+    uint16_t judged_disruptions; /* ... and these */
 
     /* The newest verified report. */
     bool has_report;

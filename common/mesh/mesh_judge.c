@@ -86,6 +86,19 @@ void mesh_judge_tell(struct mesh *mesh, struct mesh_contact *contact, struct mon
     }
 }
 
+/* A new run counts them from 0, and is one itself; the first that we hear of is none. */
+static uint16_t disruptions_since(const struct mesh_contact *contact)
+{
+    const struct report *report = &contact->report;
+    if (report->incarnation == contact->judged_incarnation) {
+        return (uint16_t)(report->disruptions - contact->judged_disruptions);
+    }
+    if (contact->judged_incarnation == 0) {
+        return 0;
+    }
+    return report->disruptions < UINT16_MAX ? (uint16_t)(report->disruptions + 1) : UINT16_MAX;
+}
+
 void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct reading now,
                 struct actions *out)
 {
@@ -99,8 +112,9 @@ void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct 
         .trial = contact->is_ahead || finding.is_two_faced ? TRIAL_MISS : trial,
         .is_verified = contact->has_report,
         .is_accused = is_accused(mesh, id, now.mono),
-        .disruptions = (uint16_t)(contact->report.disruptions - contact->judged_disruptions),
+        .disruptions = disruptions_since(contact),
     };
+    contact->judged_incarnation = contact->report.incarnation;
     contact->judged_disruptions = contact->report.disruptions;
     contact->is_ahead = false;
     verdict_round(&contact->verdict, now.mono, &round);

@@ -287,6 +287,45 @@ static void test_next_epoch(void)
     mesh_world_clear(&world);
 }
 
+static void judge_as_hit(struct mesh_world *world, size_t by, size_t of)
+{
+    struct mesh_opened opened;
+    mesh_world_pass(world, 16 * NS_PER_S);
+    for (int polls = 0; polls < 8 && mesh_world_exchange(world, by, of, &opened) != MESH_TIME;
+         polls++) {
+        mesh_world_pass(world, 16 * NS_PER_S);
+    }
+    world->out.count = 0;
+    mesh_tried(world->nodes[by], mesh_world_id(world, of), TRIAL_HIT, mesh_world_reading(world),
+               &world->out);
+}
+
+/* A run that was disturbed three times ends; the next one counts from none, which is no flood of
+ * disruptions: a truechimer stays one. */
+static void test_restart_is_one_disruption(void)
+{
+    struct mesh_world world;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    world.own[1].epoch = 3;
+    for (int i = 0; i < 20; i++) {
+        judge_as_hit(&world, 0, 1);
+    }
+    CU_ASSERT_EQUAL(weight_of(&world, 0, 1), MEMBER_COUNTS);
+    struct mesh_options options = mesh_world_options(&world, 1);
+    options.incarnation = 2;
+    mesh_world_start(&world, 1, &options);
+    world.own[1].epoch = 0;
+    judge_as_hit(&world, 0, 1);
+    for (int i = 0; i < 2; i++) { /* a second miss in four rounds would make it a suspect */
+        world.out.count = 0;
+        mesh_tried(world.nodes[0], mesh_world_id(&world, 1), i == 0 ? TRIAL_MISS : TRIAL_HIT,
+                   mesh_world_reading(&world), &world.out);
+    }
+    CU_ASSERT_EQUAL(weight_of(&world, 0, 1), MEMBER_COUNTS);
+    mesh_world_clear(&world);
+}
+
 /* Sessions are renewed within the exchanges, none of which is lost. */
 static void test_renewal(void)
 {
@@ -402,6 +441,7 @@ static const struct unit_case cases[] = {
     {"equivocation convicts", test_equivocation_convicts},
     {"twins", test_twins},
     {"the next key epoch", test_next_epoch},
+    {"a restart is one disruption", test_restart_is_one_disruption},
     {"renewal", test_renewal},
     {"lost state", test_lost_state},
     {"a reload", test_reload},
