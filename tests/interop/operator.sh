@@ -48,6 +48,10 @@ chime() {
 }
 
 # Runs chime to its end: its words in $said.
+is_within() {
+    chime status 2>/dev/null | grep -Eq "UTC is -.* to \+.* from our clock"
+}
+
 expect() { # CODE PATTERN WORDS…
     local code=$1 pattern=$2 status
     shift 2
@@ -118,6 +122,9 @@ check_views() {
     [ "$(stat -c %a "$SOCKET")" = 660 ] || fail "the socket's mode should be 660: $(ls -l "$SOCKET")"
     said=$(wait_until "chimed is synchronised" is_synchronised) || fail "$said: $(chime sources)"
     said=$(wait_until "the source that is not there was asked" has_state gone "(unreachable|noselect)") || fail "$said"
+    # At the start the clock has still to go to where its sources are.
+    said=$(wait_until "our clock is within its interval" is_within) ||
+        fail "$said: $(chime status)"
     expect 0 "UTC is -.* to \+.* from our clock: \+/-" status
     expect 0 "^one +127.0.0.1 +selected +3 " sources
     expect 0 "^gone is not used \((unreachable|noselect)\)" sources
