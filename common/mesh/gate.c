@@ -199,8 +199,9 @@ static enum gate_verdict judge_handshake(struct gate *gate, const struct datagra
     if (report_handshake_read(packet->handshake, &hello) != REPORT_OK) {
         return GATE_FORM;
     }
-    if (hello.kind != REPORT_HELLO || hello.to != gate->table.self ||
-        hello.from == gate->table.self) {
+    /* To nobody in particular: who joins asks whoever is at an address. */
+    bool is_for_us = hello.to == gate->table.self || hello.to == 0;
+    if (hello.kind != REPORT_HELLO || !is_for_us || hello.from == gate->table.self) {
         return GATE_FOREIGN;
     }
     if (cookie_verify(&gate->table.jar, &datagram->source, hello.ephemeral, hello.cookie)) {

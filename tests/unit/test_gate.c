@@ -163,6 +163,18 @@ static void cookies_grow_old(void)
     CU_ASSERT_EQUAL(judge(&made), GATE_COOKIE);
 }
 
+/* Who joins knows an address, and nobody's name. */
+static void asks_who_is_there(void)
+{
+    struct made made;
+    open_bench();
+    struct report_handshake hello = make_hello(NULL);
+    hello.to = 0;
+    begin(&made, 1);
+    add_hello(&made, &hello);
+    CU_ASSERT_EQUAL(judge(&made), GATE_COOKIE);
+}
+
 static void hellos_to_others_are_plain(void)
 {
     struct made made;
@@ -371,6 +383,7 @@ static const struct unit_case cases[] = {
     {"no mesh is no gate", no_mesh_is_no_gate},
     {"first HELLOs get a cookie", first_hellos_get_a_cookie},
     {"cookies grow old", cookies_grow_old},
+    {"asks who is there", asks_who_is_there},
     {"HELLOs to others are plain", hellos_to_others_are_plain},
     {"groups are asked first", groups_are_asked_first},
     {"certificates go where they fit", certificates_go_where_they_fit},
