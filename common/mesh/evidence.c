@@ -183,25 +183,48 @@ static void worsen(struct evidence_finding *finding, enum evidence_kind kind,
     }
 }
 
+static const struct evidence_report *find_named(const struct evidence_store *store,
+                                                const uint8_t digest[REPORT_PREVIOUS_SIZE])
+{
+    for (size_t i = 0; i < EVIDENCE_REPORTS_MAX; i++) {
+        const struct evidence_report *kept = &store->reports[i];
+        if (kept->author != 0 && memcmp(kept->digest, digest, REPORT_PREVIOUS_SIZE) == 0) {
+            return kept;
+        }
+    }
+    return NULL;
+}
+
+/* path: from the newest back to the one that contradicts, which is the last of them. Copies, as the
+ * store keeps none of them for long. */
+static void find_acausal(struct evidence_finding *finding,
+                         const struct evidence_report *const *path, size_t count)
+{
+    if (finding->kind != EVIDENCE_NONE) {
+        return;
+    }
+    worsen(finding, EVIDENCE_CAUSALITY, path[count - 1]);
+    finding->between_count = count - 1;
+    for (size_t i = 0; i + 1 < count; i++) {
+        finding->between[i] = *path[count - 2 - i];
+    }
+}
+
 /* Along the digests: each names a report that was there before. */
 static void follow_chain(const struct evidence_store *store, const struct report *report,
                          struct evidence_finding *finding)
 {
+    const struct evidence_report *path[EVIDENCE_CHAIN_MAX];
     uint8_t wanted[REPORT_PREVIOUS_SIZE];
     memcpy(wanted, report->previous, sizeof(wanted));
-    for (int depth = 0; depth < EVIDENCE_CHAIN_MAX; depth++) {
-        const struct evidence_report *next = NULL;
+    for (size_t depth = 0; depth < EVIDENCE_CHAIN_MAX; depth++) {
         struct report before;
-        for (size_t i = 0; i < EVIDENCE_REPORTS_MAX && next == NULL; i++) {
-            const struct evidence_report *kept = &store->reports[i];
-            bool is_it = kept->author != 0 && memcmp(kept->digest, wanted, sizeof(wanted)) == 0;
-            next = is_it ? kept : NULL;
-        }
-        if (next == NULL || !read_kept(next, &before)) {
+        path[depth] = find_named(store, wanted);
+        if (path[depth] == NULL || !read_kept(path[depth], &before)) {
             return;
         }
         if (evidence_is_acausal(&before, report)) {
-            worsen(finding, EVIDENCE_CAUSALITY, next);
+            find_acausal(finding, path, depth + 1);
         }
         memcpy(wanted, before.previous, sizeof(wanted));
     }
@@ -244,6 +267,7 @@ void evidence_add(struct evidence_store *store, const struct report *report,
                   const struct evidence_report *signed_report, struct evidence_finding *finding)
 {
     finding->kind = EVIDENCE_NONE;
+    finding->between_count = 0;
     for (size_t i = 0; i < EVIDENCE_REPORTS_MAX; i++) {
         const struct evidence_report *other = &store->reports[i];
         struct report before;

@@ -63,6 +63,9 @@ struct evidence_store { /* used through the calls below only, or read */
 struct evidence_finding {
     enum evidence_kind kind;      /* the gravest */
     struct evidence_report other; /* set unless it is EVIDENCE_NONE */
+    /* Of causality: those that lead from other to the new one, the earliest first. */
+    size_t between_count;
+    struct evidence_report between[EVIDENCE_CHAIN_MAX - 1];
 };
 
 /* A report as it is kept. False if it is longer than EVIDENCE_REPORT_SIZE_MAX, or the crypto

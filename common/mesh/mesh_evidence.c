@@ -40,18 +40,45 @@ void mesh_evidence_relay(struct mesh *mesh, struct mono now)
     }
 }
 
-/* In place of the oldest. A proof is found once. */
-static uint32_t keep_proof(struct mesh *mesh, enum evidence_kind kind, uint64_t of,
-                           const struct evidence_report *first,
-                           const struct evidence_report *second)
+/* Is a verdict founded on it? */
+static bool stands(const struct mesh *mesh, const struct mesh_proof *proof)
 {
-    struct mesh_proof *place = &mesh->proofs[mesh->proof_count % MESH_PROOFS_MAX];
-    *place = (struct mesh_proof){.number = ++mesh->proof_count,
-                                 .kind = kind,
-                                 .of = of,
-                                 .found = second->came,
-                                 .first = *first,
-                                 .second = *second};
+    for (size_t i = 0; i < MESH_CONTACTS_MAX && proof->number > 0; i++) {
+        const struct mesh_contact *contact = mesh->contacts[i];
+        if (contact != NULL && contact->verdict.evidence == proof->number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A free place, or that of the oldest on which no verdict is founded; of the oldest if all are. */
+static struct mesh_proof *find_place(struct mesh *mesh)
+{
+    struct mesh_proof *oldest = &mesh->proofs[0], *idle = NULL;
+    for (size_t i = 0; i < MESH_PROOFS_MAX; i++) {
+        struct mesh_proof *proof = &mesh->proofs[i];
+        oldest = proof->number < oldest->number ? proof : oldest;
+        if ((idle == NULL || proof->number < idle->number) && !stands(mesh, proof)) {
+            idle = proof;
+        }
+    }
+    return idle != NULL ? idle : oldest;
+}
+
+/* A proof is found once. */
+static uint32_t keep_proof(struct mesh *mesh, const struct evidence_finding *finding,
+                           const struct evidence_report *newest)
+{
+    struct mesh_proof *place = find_place(mesh);
+    place->number = ++mesh->proof_count;
+    place->kind = finding->kind;
+    place->count = 0;
+    place->reports[place->count++] = finding->other;
+    for (size_t i = 0; i < finding->between_count; i++) {
+        place->reports[place->count++] = finding->between[i];
+    }
+    place->reports[place->count++] = *newest;
     return place->number;
 }
 
@@ -91,7 +118,7 @@ bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const st
     if (finding.kind == EVIDENCE_NONE) {
         return false;
     }
-    uint32_t proof = keep_proof(mesh, finding.kind, report->node, &finding.other, signed_report);
+    uint32_t proof = keep_proof(mesh, &finding, signed_report);
     if (finding.kind == EVIDENCE_EQUIVOCATION) {
         verdict_convict(&contact->verdict, now, proof);
         mesh_judge_tell(mesh, contact, now, out);

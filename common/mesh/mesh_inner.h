@@ -27,7 +27,8 @@
 #define MESH_LETTERS_MAX 8
 #define MESH_PARCELS_MAX 4
 #define MESH_ACCUSATIONS_MAX 8
-#define MESH_PROOFS_MAX 8
+#define MESH_PROOFS_MAX MESH_VIEW_MAX /* one for each verdict that can stand at once */
+#define MESH_PROOF_REPORTS_MAX (EVIDENCE_CHAIN_MAX + 1)
 
 /* Tokens that come back with time. */
 struct mesh_bucket {
@@ -142,10 +143,8 @@ enum mesh_post_verdict {
 struct mesh_proof {
     uint32_t number; /* 0: none */
     enum evidence_kind kind;
-    uint64_t of; /* whom it is about */
-    struct mono found;
-    struct evidence_report first;
-    struct evidence_report second;
+    size_t count;
+    struct evidence_report reports[MESH_PROOF_REPORTS_MAX]; /* of causality: the earliest first */
 };
 
 /* A message that is to be told, to one member or to all that are asked. */

@@ -270,50 +270,14 @@ static void add_author(const struct mesh *mesh, uint64_t id, struct proof_parts 
     }
 }
 
-static const struct evidence_report *find_named(const struct mesh *mesh,
-                                                const struct mesh_proof *proof,
-                                                const uint8_t digest[REPORT_PREVIOUS_SIZE])
-{
-    if (memcmp(proof->first.digest, digest, REPORT_PREVIOUS_SIZE) == 0) {
-        return &proof->first;
-    }
-    for (size_t i = 0; i < EVIDENCE_REPORTS_MAX; i++) {
-        const struct evidence_report *kept = &mesh->evidence.reports[i];
-        if (kept->author != 0 && memcmp(kept->digest, digest, REPORT_PREVIOUS_SIZE) == 0) {
-            return kept;
-        }
-    }
-    return NULL;
-}
-
-/* From the last report back to the first, each naming the one before it. Returns how many; 0 if the
- * chain is not whole any more. */
-static size_t find_chain(const struct mesh *mesh, const struct mesh_proof *proof,
-                         const struct evidence_report *chain[PROOF_REPORTS_MAX])
-{
-    size_t count = 0;
-    const struct evidence_report *next = &proof->second;
-    while (next != NULL && count < PROOF_REPORTS_MAX) {
-        struct report report;
-        chain[count++] = next;
-        if (next == &proof->first) {
-            return count;
-        }
-        bool is_read = report_read(bytes_make(next->octets, next->size), &report) == REPORT_OK;
-        next = is_read ? find_named(mesh, proof, report.previous) : NULL;
-    }
-    return 0;
-}
-
 static size_t write_proof(const struct mesh *mesh, const struct mesh_proof *proof, char *out,
                           size_t room)
 {
-    const struct evidence_report *chain[PROOF_REPORTS_MAX] = {&proof->second, &proof->first};
-    size_t count = proof->kind == EVIDENCE_CAUSALITY ? find_chain(mesh, proof, chain) : 2;
     struct proof_parts parts = {
-        .kind = proof->kind, .report_count = count, .document = mesh->options.document};
-    for (size_t i = 0; i < count; i++) {
-        const struct evidence_report *report = chain[count - 1 - i];
+        .kind = proof->kind, .report_count = proof->count, .document = mesh->options.document};
+    _Static_assert(MESH_PROOF_REPORTS_MAX <= PROOF_REPORTS_MAX, "a whole chain fits a proof");
+    for (size_t i = 0; i < proof->count; i++) {
+        const struct evidence_report *report = &proof->reports[i];
         parts.reports[i] = (struct proof_report){.field = bytes_make(report->octets, report->size),
                                                  .signature = report->signature};
         add_author(mesh, report->author, &parts);

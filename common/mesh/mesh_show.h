@@ -10,6 +10,7 @@ void mesh_status(const struct mesh *mesh, struct reading now, struct mesh_status
 /* After the measures are in: our own row of the matrix, and surpluses. */
 void mesh_status_measured(struct mesh_status *status);
 /* Writes a proof that is kept, terminated (PROOF_TEXT_MAX of common/mesh/proof.h is room enough).
- * Returns its length; 0: there is none of that number, or not all of it any more. */
+ * One on which a
+ * verdict is founded is kept as long as that stands. Returns its length; 0: there is none. */
 size_t mesh_proof_write(const struct mesh *mesh, uint32_t number, char *out, size_t room);
 #endif

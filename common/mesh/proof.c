@@ -40,6 +40,7 @@ const char *proof_verdict_name(enum proof_verdict verdict)
         [PROOF_MALFORMED] = "no proof, or a damaged one",
         [PROOF_MEMBERSHIP] = "the membership document is not the CA's",
         [PROOF_STRANGER] = "nobody vouches for an author's key",
+        [PROOF_EPOCH] = "a report is of a key epoch before its certificate's",
         [PROOF_FORGED] = "a report is not signed by its author",
         [PROOF_NOTHING] = "the reports do not prove it",
         [PROOF_NO_MEMORY] = "memory is short",
@@ -235,6 +236,7 @@ static enum proof_verdict take_author(struct proof_reading *reading, struct proo
     }
     author->id = certificate.node.id;
     author->key = certificate.node.key;
+    author->epoch = certificate.epoch;
     return PROOF_OK;
 }
 
@@ -272,13 +274,17 @@ static enum proof_verdict take_document(struct proof_reading *reading)
     return PROOF_OK;
 }
 
-/* The key of that node: of the next author's line, or one before, or of the document. */
-static const struct public_key *find_key(struct proof_reading *reading, uint64_t id)
+/* The key of that node, and the least key epoch that goes with it: of the next author's line, or
+ * one before, or of the document, which names no epoch. */
+static const struct public_key *find_key(struct proof_reading *reading, uint64_t id,
+                                         uint16_t *epoch)
 {
+    *epoch = 0;
     for (size_t i = 0; i < reading->author_count; i++) {
         bool is_next = i == 0 || reading->is_used[i - 1];
         if (is_next && reading->authors[i].id == id) {
             reading->is_used[i] = true;
+            *epoch = reading->authors[i].epoch;
             return &reading->authors[i].key;
         }
     }
@@ -291,10 +297,16 @@ static enum proof_verdict check_signatures(struct proof_reading *reading)
 {
     struct proof *proof = reading->proof;
     for (size_t i = 0; i < proof->report_count; i++) {
-        const struct public_key *key = find_key(reading, proof->reports[i].node);
+        uint16_t epoch;
+        const struct public_key *key = find_key(reading, proof->reports[i].node, &epoch);
         if (key == NULL) {
             return refuse(reading, PROOF_STRANGER,
                           "a report's author is not listed, and its key does not stand there");
+        }
+        if (proof->reports[i].key_epoch < epoch) {
+            return refuse(reading, PROOF_EPOCH,
+                          "a report is of a key epoch before the first for which its author's "
+                          "certificate vouches");
         }
         if (!identity_scheme_verify(reading->scheme, key, IDENTITY_REPORT,
                                     bytes_make(reading->octets[i], reading->sizes[i]),

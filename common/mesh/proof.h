@@ -12,6 +12,7 @@
  *      the membership document        to the end, if there is one; the other authors are
  *                                     listed in it
  *
+ * A certificate vouches for its key epoch and all above: a report of an earlier one is refused.
  * Hex digits are lower-case, each line ends with a newline, and nothing else is accepted: a proof
  * with any bit changed proves nothing. That a certificate expired or a key was revoked since does
  * not matter to what it signed. Pure; safe in any thread. */
@@ -35,6 +36,7 @@ enum proof_verdict {
     PROOF_MALFORMED,  /* no proof, or one that was damaged */
     PROOF_MEMBERSHIP, /* its membership document is not that CA's */
     PROOF_STRANGER,   /* nobody vouches for an author's key */
+    PROOF_EPOCH,      /* a report is of a key epoch for which its certificate does not vouch */
     PROOF_FORGED,     /* a report is not signed by its author */
     PROOF_NOTHING,    /* the reports do not prove what it says */
     PROOF_NO_MEMORY,
@@ -54,6 +56,7 @@ struct proof_report {
 struct proof_author {
     uint64_t id;
     struct public_key key;
+    uint16_t epoch; /* the least that is vouched for; of the certificate, by proof_read() */
     struct bytes certificate; /* empty: none */
 };
 

@@ -263,7 +263,7 @@ void verdict_asked(struct verdict *verdict, struct mono now)
         verdict->is_silent = true;
         if (verdict_state(verdict) != shown) {
             verdict->since = now;
-            note(verdict, "left more than 8 polls unanswered", 0);
+            note(verdict, "left more than 8 polls unanswered", verdict->evidence);
         }
     }
 }
@@ -275,7 +275,7 @@ void verdict_answered(struct verdict *verdict, struct mono now)
     verdict->is_silent = false;
     if (verdict_state(verdict) != shown) {
         verdict->since = now;
-        note(verdict, "answers again", 0);
+        note(verdict, "answers again", verdict->evidence);
     }
 }
 

@@ -105,6 +105,7 @@ static struct mesh_outlook outlook_of(struct mesh_world *world, size_t index)
     struct mesh_outlook outlook = {.count = 0};
     outlook.own = world->own[index];
     outlook.own.clock = mesh_world_reading(world).wall;
+    outlook.own.clock.ns += world->wrong_ns[index];
     for (size_t i = 0; i < world->count; i++) {
         if (i != index) {
             outlook.peers[outlook.count].id = mesh_world_id(world, i);

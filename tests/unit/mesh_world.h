@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mesh_world.h - engines of the mesh without sync engines: each has a clock that is right, and a
- * wire between every two. Time stands still unless a test moves it. */
+/* mesh_world.h - engines of the mesh without sync engines: each has a clock that is right at first,
+ * and a wire between every two. Time stands still unless a test moves it. */
 #ifndef TESTS_UNIT_MESH_WORLD_H
 #define TESTS_UNIT_MESH_WORLD_H
 #include "common/mesh/mesh.h"
@@ -16,6 +16,7 @@ struct mesh_world {
     struct mesh *nodes[MESH_WORLD_MAX];
     struct mesh_member_options members[MESH_WORLD_MAX];
     struct own_claim own[MESH_WORLD_MAX];
+    int64_t wrong_ns[MESH_WORLD_MAX]; /* by what its clock is ahead of the truth */
     struct mono now;
     struct actions out;
 };

@@ -157,6 +157,8 @@ static void test_chain(void)
     struct evidence_finding finding = add(&store, &c, (struct mono){3});
     CU_ASSERT_EQUAL(finding.kind, EVIDENCE_CAUSALITY);
     CU_ASSERT_EQUAL(finding.other.author, 1);
+    CU_ASSERT_EQUAL_FATAL(finding.between_count, 1);
+    CU_ASSERT_EQUAL(finding.between[0].author, 2);
     /* Known already: nothing new. */
     CU_ASSERT_EQUAL(add(&store, &c, (struct mono){4}).kind, EVIDENCE_NONE);
     CU_ASSERT_EQUAL(evidence_newest(&store, 3)->came.ns, 3);

@@ -167,7 +167,8 @@ static enum member_weight weight_of(const struct mesh_world *world, size_t by, s
 }
 
 /* What is kept proves to somebody else who the liar is. */
-static void check_proof(const struct mesh_world *world, size_t at, uint64_t liar)
+static void check_proof(const struct mesh_world *world, size_t at, enum evidence_kind kind,
+                        uint64_t liar)
 {
     static char text[PROOF_TEXT_MAX];
     char error[PROOF_ERROR_MAX];
@@ -176,12 +177,17 @@ static void check_proof(const struct mesh_world *world, size_t at, uint64_t liar
     CU_ASSERT_PTR_NOT_NULL_FATAL(proof);
     CU_ASSERT_TRUE_FATAL(size > 0);
     CU_ASSERT_EQUAL(proof_read(bytes_make(text, size), NULL, NULL, proof, error), PROOF_OK);
-    CU_ASSERT_EQUAL(proof->kind, EVIDENCE_EQUIVOCATION);
+    CU_ASSERT_EQUAL(proof->kind, kind);
     CU_ASSERT_EQUAL(proof->accused[0], liar);
-    CU_ASSERT_EQUAL(mesh_proof_write(world->nodes[at], 2, text, sizeof(text)), 0);
     CU_ASSERT_EQUAL(mesh_proof_write(world->nodes[at], 0, text, sizeof(text)), 0);
     CU_ASSERT_EQUAL(mesh_proof_write(world->nodes[at], 1, text, size), 0);
     proof_destroy(proof);
+}
+
+static bool has_proof(const struct mesh_world *world, size_t at, uint32_t number)
+{
+    static char text[PROOF_TEXT_MAX];
+    return mesh_proof_write(world->nodes[at], number, text, sizeof(text)) > 0;
 }
 
 /* The same number under two reports: its author is convicted, and those who are told know too. */
@@ -208,8 +214,50 @@ static void test_equivocation_convicts(void)
     }
     CU_ASSERT_EQUAL(mesh_world_exchange(&world, 2, 1, &opened), MESH_TIME);
     CU_ASSERT_EQUAL(weight_of(&world, 2, 1), MEMBER_CONVICTED);
-    check_proof(&world, 0, mesh_world_id(&world, 1));
-    check_proof(&world, 2, mesh_world_id(&world, 1));
+    check_proof(&world, 0, EVIDENCE_EQUIVOCATION, mesh_world_id(&world, 1));
+    check_proof(&world, 2, EVIDENCE_EQUIVOCATION, mesh_world_id(&world, 1));
+    CU_ASSERT_FALSE(has_proof(&world, 0, 2));
+    mesh_world_clear(&world);
+}
+
+/* 1 is ahead; 3 sees its report, 2 that of 3, and 0 all of them. */
+static void contradict(struct mesh_world *world)
+{
+    struct mesh_opened opened; /* it is in the future: reports count, and answers don't */
+    (void)mesh_world_exchange(world, 0, 1, &opened);
+    (void)mesh_world_exchange(world, 3, 1, &opened);
+    mesh_world_pass(world, MESH_REPORT_NS);
+    (void)mesh_world_exchange(world, 0, 3, &opened);
+    (void)mesh_world_exchange(world, 2, 3, &opened);
+    mesh_world_pass(world, MESH_REPORT_NS);
+    (void)mesh_world_exchange(world, 0, 2, &opened);
+}
+
+/* The chain is there to be shown as long as the verdict stands, however many proofs come after it,
+ * and when its reports have long given way to newer ones. */
+static void test_causality_is_kept(void)
+{
+    struct mesh_world world;
+    uint64_t liar;
+    mesh_world_init(&world, 4);
+    liar = mesh_world_id(&world, 1);
+    world.wrong_ns[1] = 5 * NS_PER_S;
+    world.own[3].before_ns = world.own[3].after_ns = 9 * NS_PER_S; /* contradicts nobody */
+    for (size_t i = 0; i < 4; i++) {
+        struct mesh_options options = mesh_world_options(&world, i);
+        options.faults = 0; /* who contradicts one is excluded */
+        mesh_world_start(&world, i, &options);
+    }
+    contradict(&world);
+    check_proof(&world, 0, EVIDENCE_CAUSALITY, liar);
+    CU_ASSERT_EQUAL(weight_of(&world, 0, 1), MEMBER_WATCHED);
+    for (int i = 0; i < 40 && !has_proof(&world, 0, 40); i++) {
+        mesh_world_pass(&world, 16 * NS_PER_S);
+        contradict(&world);
+    }
+    CU_ASSERT_TRUE(has_proof(&world, 0, 40));
+    CU_ASSERT_FALSE(has_proof(&world, 0, 2));
+    check_proof(&world, 0, EVIDENCE_CAUSALITY, liar);
     mesh_world_clear(&world);
 }
 
@@ -439,6 +487,7 @@ static const struct unit_case cases[] = {
     {"a stranger", test_stranger},
     {"a restart", test_restart},
     {"equivocation convicts", test_equivocation_convicts},
+    {"causality is kept", test_causality_is_kept},
     {"twins", test_twins},
     {"the next key epoch", test_next_epoch},
     {"a restart is one disruption", test_restart_is_one_disruption},

@@ -8,6 +8,7 @@
 #define START_NS (INT64_C(1780000000) * NS_PER_S)
 #define MS_F28(ms) ((uint32_t)((ms)*268435))
 #define NODES 3
+#define EPOCH 2
 
 /* A CA, nodes, and what they signed. */
 struct world {
@@ -68,6 +69,7 @@ static struct report *report(size_t node, uint32_t sequence, int64_t at_ns, int6
         .node = identity_id(world.nodes[node]),
         .sequence = sequence,
         .incarnation = 1,
+        .key_epoch = EPOCH,
         .as_of = timestamp_from_unix_ns(clock_ns).bits,
         .as_of_mono = (uint64_t)((__int128)at_ns * (INT64_C(1) << 30) / NS_PER_S),
         .hlc = timestamp_from_unix_ns(START_NS + at_ns).bits,
@@ -100,7 +102,7 @@ static void chain(struct report *next)
 static void author(size_t node, bool is_certified)
 {
     struct proof_author *next = &world.parts.authors[world.parts.author_count++];
-    struct certificate certificate = {.epoch = 1, .expiry_s = 1800000000};
+    struct certificate certificate = {.epoch = EPOCH, .expiry_s = 1800000000};
     next->key = *identity_public_key(world.nodes[node]);
     next->id = identity_id(world.nodes[node]);
     if (is_certified) {
@@ -194,6 +196,22 @@ static void proves_by_a_certificate(void)
         CU_ASSERT_EQUAL(verify(true), PROOF_OK);
         CU_ASSERT_EQUAL(proof->has_document, has_document != 0);
         CU_ASSERT_EQUAL(verify(false), PROOF_STRANGER);
+        end();
+    }
+}
+
+/* A certificate holds for its epoch and all above. */
+static void proves_by_the_certificate_of_an_epoch(void)
+{
+    for (uint16_t epoch = EPOCH - 1; epoch <= EPOCH + 1; epoch++) {
+        begin(EVIDENCE_EQUIVOCATION);
+        report(1, 7, NS_PER_S, 0)->key_epoch = epoch;
+        add(1);
+        report(1, 7, NS_PER_S, NS_PER_MS)->key_epoch = epoch;
+        add(1);
+        author(1, true);
+        write_down();
+        CU_ASSERT_EQUAL(verify(true), epoch < EPOCH ? PROOF_EPOCH : PROOF_OK);
         end();
     }
 }
@@ -411,6 +429,7 @@ static void names_each_verdict(void)
 static const struct unit_case cases[] = {
     {"proves by the document", proves_by_the_document},
     {"proves by a certificate", proves_by_a_certificate},
+    {"proves by the certificate of an epoch", proves_by_the_certificate_of_an_epoch},
     {"proves something of a key", proves_something_of_a_key},
     {"proves each kind", proves_each_kind},
     {"proves along a chain", proves_along_a_chain},
