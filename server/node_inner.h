@@ -26,7 +26,7 @@ struct node {
     struct random *random;
     uint32_t view_version; /* of the seats that sync knows */
     size_t seat_count;
-    uint64_t seats[MESH_VIEW_MAX];
+    struct mesh_seat seats[MESH_VIEW_MAX];
     bool has_signed; /* in the event before: once is enough */
     struct mono handled;
     size_t pending_count;

@@ -21,8 +21,8 @@ static void make_outlook(const struct node *node, struct reading now, struct mes
     outlook->count = 0;
     sync_own_claim(node->sync, now, &outlook->own);
     for (size_t i = 0; i < node->seat_count; i++) {
-        outlook->peers[outlook->count].id = node->seats[i];
-        sync_member_measured(node->sync, node->seats[i], now,
+        outlook->peers[outlook->count].id = node->seats[i].id;
+        sync_member_measured(node->sync, node->seats[i].id, now,
                              &outlook->peers[outlook->count++].measure);
     }
 }
@@ -34,10 +34,12 @@ static void sign(struct node *node, struct reading now)
     mesh_sign(node->mesh, &outlook, now);
 }
 
-static bool is_seated(const uint64_t *seats, size_t count, uint64_t id)
+/* The same member, to be asked at the same place? */
+static bool is_among(const struct mesh_seat *seats, size_t count, const struct mesh_seat *seat)
 {
     for (size_t i = 0; i < count; i++) {
-        if (seats[i] == id) {
+        if (seats[i].id == seat->id && seats[i].port == seat->port &&
+            strcmp(seats[i].host, seat->host) == 0) {
             return true;
         }
     }
@@ -66,26 +68,21 @@ static bool add_seat(struct node *node, const struct mesh_seat *seat, struct mon
 void node_mesh_seat(struct node *node, struct mono now, struct actions *out)
 {
     struct mesh_seat seats[MESH_VIEW_MAX];
-    uint64_t ids[MESH_VIEW_MAX];
     size_t count = mesh_seats(node->mesh, seats);
     size_t taken = 0;
     node->view_version = mesh_view_version(node->mesh);
     for (size_t i = 0; i < node->seat_count; i++) {
-        bool is_kept = false;
-        for (size_t j = 0; j < count; j++) {
-            is_kept |= seats[j].id == node->seats[i];
-        }
-        if (!is_kept) {
-            sync_member_drop(node->sync, node->seats[i], now);
+        if (!is_among(seats, count, &node->seats[i])) {
+            sync_member_drop(node->sync, node->seats[i].id, now);
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (is_seated(node->seats, node->seat_count, seats[i].id) ||
+        if (is_among(node->seats, node->seat_count, &seats[i]) ||
             add_seat(node, &seats[i], now, out)) {
-            ids[taken++] = seats[i].id;
+            seats[taken++] = seats[i];
         }
     }
-    memcpy(node->seats, ids, taken * sizeof(*ids));
+    memcpy(node->seats, seats, taken * sizeof(*seats));
     node->seat_count = taken;
     sync_member_total(node->sync, (unsigned)mesh_total(node->mesh));
 }
@@ -173,20 +170,18 @@ static void answer(struct node *node, const struct node_pending *pending, struct
 
 /* A member that answered once, is silent where it was, and speaks to us from elsewhere, has moved.
  * One that never answered may just have several addresses. */
-static void follow_address(struct node *node, const struct mesh_opened *opened, struct reading now)
+static void follow_address(struct node *node, const struct mesh_opened *opened)
 {
     const struct address *known = sync_member_address(node->sync, opened->id);
-    struct member_measure measure;
     /* On loopback the kernel has 127.0.0.1 speak for all of 127.0.0.0/8. */
     if (known == NULL || address_is_same_host(known, &opened->source) ||
         address_is_loopback(known)) {
         return;
     }
-    sync_member_measured(node->sync, opened->id, now, &measure);
-    if (measure.is_silent && measure.sampled.ns != 0) {
+    if (mesh_is_missed(node->mesh, opened->id)) {
         struct address moved = opened->source;
         moved.port = known->port;
-        sync_member_move(node->sync, opened->id, &moved, now.mono);
+        mesh_move(node->mesh, opened->id, &moved);
     }
 }
 
@@ -200,7 +195,7 @@ static void serve(struct node *node, const struct event *event, struct actions *
     if (mesh_serve(node->mesh, datagram, event->now, &pending.request, out) != MESH_TIME) {
         return;
     }
-    follow_address(node, &pending.request, event->now);
+    follow_address(node, &pending.request);
     follow_difference(node, event->now, out);
     if (!mesh_needs_signature(node->mesh, event->now.mono)) {
         answer(node, &pending, event->now, out);
@@ -348,7 +343,7 @@ bool node_mesh_take(struct node *node, const struct event *event, struct actions
 void node_mesh_drop(struct node *node, struct mono now)
 {
     for (size_t i = 0; i < node->seat_count; i++) {
-        sync_member_drop(node->sync, node->seats[i], now);
+        sync_member_drop(node->sync, node->seats[i].id, now);
     }
     node->seat_count = 0;
     node->pending_count = 0;
@@ -358,14 +353,14 @@ void node_mesh_drop(struct node *node, struct mono now)
 void node_mesh_leave(struct node *node, struct reading now, struct actions *out)
 {
     for (size_t i = 0; i < node->seat_count && actions_room(out) > ACTIONS_MAX / 2; i++) {
-        uint32_t association = sync_member_association(node->sync, node->seats[i]);
-        const struct address *address = sync_member_address(node->sync, node->seats[i]);
+        uint32_t association = sync_member_association(node->sync, node->seats[i].id);
+        const struct address *address = sync_member_address(node->sync, node->seats[i].id);
         if (association == 0 || address == NULL) {
             continue;
         }
         struct action_send *send = &actions_append(out, ACTION_SEND)->send;
         *send = (struct action_send){.association = association, .destination = *address};
-        if (!mesh_leave(node->mesh, node->seats[i], now, send)) {
+        if (!mesh_leave(node->mesh, node->seats[i].id, now, send)) {
             out->count--;
         }
     }

@@ -218,9 +218,6 @@ bool sync_table_begin(struct sync *sync, const struct source_options *options, s
 /* Has a number of its own. NULL, and a sentence in error that names it. */
 struct source *sync_table_source(struct sync *sync, const struct source_options *options,
                                  struct mono now, char error[SYNC_ERROR_MAX]);
-/* It has that address from now on, and another association if it had one. */
-void sync_table_move(struct sync *sync, struct sync_entry *entry, const struct address *address,
-                     struct mono now);
 uint32_t sync_refid_of(const struct address *address);
 
 /* sync_judge.c and sync_explain.c */

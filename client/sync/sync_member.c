@@ -109,21 +109,6 @@ void sync_member_drop(struct sync *sync, uint64_t id, struct mono now)
     sync->handled = now;
 }
 
-void sync_member_move(struct sync *sync, uint64_t id, const struct address *address,
-                      struct mono now)
-{
-    struct sync_entry *entry = find_entry(sync, id);
-    if (entry == NULL) {
-        return;
-    }
-    struct sync_name *name = &sync->table.names[entry->name];
-    name->addresses[0] = *address;
-    name->address_count = 1;
-    name->next = 1; /* it is the one that is used */
-    name->error[0] = '\0';
-    sync_table_move(sync, entry, address, now);
-}
-
 const struct source *sync_member_source(const struct sync *sync, uint64_t id)
 {
     const struct sync_entry *entry = find_entry(sync, id);

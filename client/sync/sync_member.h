@@ -29,9 +29,6 @@ bool sync_member_add(struct sync *sync, const struct source_options *options, st
 void sync_member_total(struct sync *sync, unsigned members);
 /* Its socket is closed by the actions of the next event: sync_deadline() is due. */
 void sync_member_drop(struct sync *sync, uint64_t id, struct mono now);
-/* Its address changed: it is asked there, from a new association, and measured anew. */
-void sync_member_move(struct sync *sync, uint64_t id, const struct address *address,
-                      struct mono now);
 
 /* 0: no member's. */
 uint64_t sync_member_of(const struct sync *sync, uint32_t association);

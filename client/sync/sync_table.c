@@ -105,14 +105,6 @@ static bool renew(struct sync *sync, struct sync_entry *entry, struct mono now)
     return true;
 }
 
-void sync_table_move(struct sync *sync, struct sync_entry *entry, const struct address *address,
-                     struct mono now)
-{
-    if (!address_is_same(&entry->remote, address) && renew(sync, entry, now)) {
-        assign(sync, entry, address, now);
-    }
-}
-
 /* The next address of the name that no association has; false if there is none. */
 static bool try_next(struct sync *sync, struct sync_entry *entry, struct mono now)
 {

@@ -326,13 +326,32 @@ void mesh_gate(const struct mesh *mesh, struct gate_table *table)
     }
 }
 
-/* What is known of a member goes on with its place in the new table. */
+/* Where it is now, unless we were told of another place since. */
+static void carry_place(const struct mesh *mesh, const struct mesh_member *before,
+                        const struct mesh *fresh, struct mesh_member *after)
+{
+    after->has_answered = before->has_answered;
+    after->spoke_from = before->spoke_from;
+    bool is_listed = before->option != MESH_NOBODY && after->option != MESH_NOBODY;
+    const struct mesh_member_options *old =
+        is_listed ? &mesh->options.members[before->option] : NULL;
+    const struct mesh_member_options *given =
+        is_listed ? &fresh->options.members[after->option] : NULL;
+    if (before->is_moved && is_listed && old->port == given->port &&
+        strcmp(old->host, given->host) == 0) {
+        after->is_moved = true;
+        after->address = before->address;
+    }
+}
+
+/* What is known of a member goes on with its place in the new table. One that was revoked stays
+ * there, to be shown as such. */
 static void carry_over(struct mesh *mesh, struct mesh *fresh, size_t old)
 {
     struct mesh_member *before = &mesh->members[old];
     size_t index = mesh_find(fresh, before->id);
     bool is_certified = before->certified != NULL && fresh->options.ca != NULL;
-    if (index == MESH_NOBODY && is_certified &&
+    if (index == MESH_NOBODY && (is_certified || mesh_is_revoked(fresh, before->id)) &&
         mesh_admit(fresh, &before->key, before->id) != NULL) {
         index = fresh->count - 1;
         fresh->members[index].address = before->address;
@@ -350,6 +369,7 @@ static void carry_over(struct mesh *mesh, struct mesh *fresh, size_t old)
     after->slot = before->slot;
     after->drawn = before->drawn;
     after->delay_ns = before->delay_ns;
+    carry_place(mesh, before, fresh, after);
     after->certified = is_certified ? before->certified : NULL;
     before->certified = is_certified ? NULL : before->certified;
     if (before->contact > 0 && !after->is_revoked) {
@@ -397,7 +417,7 @@ bool mesh_configure(struct mesh *mesh, const struct mesh_options *options, struc
     mesh->self.membership_epoch = same.membership_epoch;
     mesh->hlc.max_offset_ns = same.max_offset_ns;
     mesh->report.is_set = false;
-    memset(mesh->tries, 0, sizeof(mesh->tries));
+    mesh_join_restart(mesh, now.mono);
     secret_wipe(fresh, sizeof(*fresh));
     free(fresh);
     mesh->view_version++;

@@ -221,6 +221,10 @@ void mesh_discovered(struct mesh *mesh, const struct address *addresses, size_t 
 /* Grows with each change of the seats. */
 uint32_t mesh_view_version(const struct mesh *mesh);
 size_t mesh_seats(const struct mesh *mesh, struct mesh_seat seats[MESH_VIEW_MAX]);
+/* Did it answer once, and leave the last eight requests unanswered? */
+bool mesh_is_missed(const struct mesh *mesh, uint64_t id);
+/* It is to be asked there from now on. */
+void mesh_move(struct mesh *mesh, uint64_t id, const struct address *address);
 /* Verdicts on all that are asked, and on those convicted. Returns their number. */
 size_t mesh_verdicts(const struct mesh *mesh, struct member_verdict verdicts[MESH_VIEW_MAX]);
 /* Members that count in n, ourselves included: all of them, or those of the view. */

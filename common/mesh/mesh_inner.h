@@ -60,6 +60,9 @@ struct mesh_member {
     int64_t delay_ns;                 /* the least round trip when it was last asked; 0: unknown */
     bool is_revoked;
     bool has_left;
+    bool has_answered;         /* us, in this run of ours */
+    bool is_moved;             /* address is where it speaks from, whatever the options say */
+    struct address spoke_from; /* its last authentic request */
 };
 
 /* What a member says of another: that it excluded it. */
@@ -253,7 +256,8 @@ size_t mesh_find(const struct mesh *mesh, uint64_t id); /* MESH_NOBODY */
 size_t mesh_find_tag(const struct mesh *mesh, uint32_t tag);
 /* NULL: we don't talk to it (yet). */
 struct mesh_contact *mesh_contact_of(const struct mesh *mesh, size_t member);
-/* The same, made if need be, in place of the one that is silent longest; NULL: no memory. */
+/* The same, made if need be, in place of the one that is silent longest. NULL: no memory, or the
+ * others are asked, or were heard right now: a caller may still hold one of those. */
 struct mesh_contact *mesh_contact_make(struct mesh *mesh, size_t member, struct mono now);
 void mesh_contact_drop(struct mesh *mesh, size_t index);
 bool mesh_is_revoked(const struct mesh *mesh, uint64_t id);
@@ -267,6 +271,9 @@ enum mesh_verdict mesh_admit_certified(struct mesh *mesh, struct bytes octets, u
 /* It says goodbye, and is not asked until it asks us. */
 enum mesh_post_verdict mesh_take_leave(struct mesh *mesh, struct mesh_contact *contact,
                                        struct mono now, struct actions *out);
+/* An authentic request, from there; had_left: before it came. */
+void mesh_take_speech(struct mesh *mesh, size_t member, const struct address *source, bool had_left,
+                      struct mono now);
 bool mesh_table_build(struct mesh *mesh, const struct mesh_options *options,
                       char error[MESH_ERROR_MAX]) MUST_CHECK;
 /* Chooses whom to ask. */
@@ -334,6 +341,8 @@ size_t mesh_handshake_size(const struct mesh *mesh);
 /* What is due: names, sockets, questions. */
 void mesh_join_run(struct mesh *mesh, struct mono now, struct actions *out);
 struct mono mesh_join_deadline(const struct mesh *mesh);
+/* There may be other hosts to join by: begins anew, and closes what is open when it runs next. */
+void mesh_join_restart(struct mesh *mesh, struct mono now);
 
 /* mesh_post.c */
 /* Is to be told to that member, 0: to all; in place of the oldest when there is no room. */

@@ -137,6 +137,20 @@ struct mono mesh_join_deadline(const struct mesh *mesh)
     return deadline;
 }
 
+void mesh_join_restart(struct mesh *mesh, struct mono now)
+{
+    for (size_t i = 0; i < MESH_TRIES_MAX; i++) {
+        struct mesh_try *try = &mesh->tries[i];
+        if (try->is_open) {
+            try->is_join = false;
+            try->tries = TRIES_MAX;
+            try->at = now;
+        } else {
+            *try = (struct mesh_try){.association = 0};
+        }
+    }
+}
+
 static struct mesh_try *find_try(struct mesh *mesh, uint32_t association)
 {
     for (size_t i = 0; i < MESH_TRIES_MAX; i++) {

@@ -134,6 +134,7 @@ static enum mesh_verdict take_answer(struct mesh *mesh, struct mesh_contact *con
         return verdict;
     }
     verdict_answered(&contact->verdict, now);
+    mesh->members[contact->member].has_answered = true;
     verdict = mesh_report_claim(mesh, contact, &packet->header, &opened->claim);
     if (verdict == MESH_TIME) {
         judge_stamp(mesh, contact, packet, &opened->claim);
@@ -240,7 +241,9 @@ static enum mesh_verdict serve_session(struct mesh *mesh, const struct mesh_pack
     if (packet->fields.handshake.size > 0) {
         (void)mesh_handshake_renewed(mesh, contact, packet, now.mono);
     }
+    bool had_left = mesh->members[contact->member].has_left;
     verdict = take_contents(mesh, contact, packet, now.mono, out);
+    mesh_take_speech(mesh, contact->member, &packet->datagram->source, had_left, now.mono);
     fill_opened(mesh, contact, packet, opened);
     return mesh_count_as(mesh, contact, verdict);
 }

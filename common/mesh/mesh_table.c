@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MISSED_MIN 8 /* requests in a row that a member left unanswered */
 /* So long a member that is silent makes room for others. */
 #define POOR_NS (600 * NS_PER_S)
 
@@ -51,8 +52,9 @@ void mesh_contact_drop(struct mesh *mesh, size_t index)
     }
 }
 
-/* A free place, or that of whoever is not asked and was silent longest. */
-static size_t find_place(const struct mesh *mesh)
+/* A free place, or that of whoever is not asked and was silent longest. Who was heard in this very
+ * event is the sender of what is being taken: its contact is in use. */
+static size_t find_place(const struct mesh *mesh, struct mono now)
 {
     size_t oldest = MESH_NOBODY;
     for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
@@ -60,7 +62,7 @@ static size_t find_place(const struct mesh *mesh)
         if (contact == NULL) {
             return i;
         }
-        if (!mesh->members[contact->member].is_seated &&
+        if (!mesh->members[contact->member].is_seated && contact->heard.ns < now.ns &&
             (oldest == MESH_NOBODY || contact->heard.ns < mesh->contacts[oldest]->heard.ns)) {
             oldest = i;
         }
@@ -74,7 +76,7 @@ struct mesh_contact *mesh_contact_make(struct mesh *mesh, size_t member, struct 
     if (contact != NULL) {
         return contact;
     }
-    size_t place = find_place(mesh);
+    size_t place = find_place(mesh, now);
     contact = place != MESH_NOBODY ? calloc(1, sizeof(*contact)) : NULL;
     if (contact == NULL ||
         !pairing_init(&contact->pairing, &mesh->members[member].key, mesh->members[member].epoch)) {
@@ -257,6 +259,26 @@ void mesh_table_seat(struct mesh *mesh, struct mono now)
     mesh->view_version += is_changed;
 }
 
+static void find_host(const struct mesh *mesh, const struct mesh_member *member,
+                      struct mesh_seat *seat)
+{
+    if (member->option != MESH_NOBODY && !member->is_moved) {
+        const struct mesh_member_options *given = &mesh->options.members[member->option];
+        snprintf(seat->host, sizeof(seat->host), "%s", given->host);
+        seat->port = given->port;
+    } else if (member->address.family == ADDRESS_NONE && member->certified != NULL) {
+        const struct certificate_node *node = &member->certified->certificate.node;
+        snprintf(seat->host, sizeof(seat->host), "%s", node->host);
+        seat->port = node->port;
+    } else {
+        struct address host = member->address;
+        char text[ADDRESS_TEXT_MAX];
+        seat->port = host.port;
+        host.port = 0;
+        snprintf(seat->host, sizeof(seat->host), "%s", address_format(&host, text));
+    }
+}
+
 size_t mesh_seats(const struct mesh *mesh, struct mesh_seat seats[MESH_VIEW_MAX])
 {
     size_t count = 0;
@@ -267,38 +289,63 @@ size_t mesh_seats(const struct mesh *mesh, struct mesh_seat seats[MESH_VIEW_MAX]
         }
         struct mesh_seat *seat = &seats[count++];
         *seat = (struct mesh_seat){.id = member->id};
-        if (member->option != MESH_NOBODY) {
-            const struct mesh_member_options *given = &mesh->options.members[member->option];
-            snprintf(seat->name, sizeof(seat->name), "%s", given->name);
-            snprintf(seat->host, sizeof(seat->host), "%s", given->host);
-            seat->port = given->port;
-        } else if (member->address.family == ADDRESS_NONE && member->certified != NULL) {
-            const struct certificate_node *node = &member->certified->certificate.node;
-            identity_id_format(member->id, seat->name);
-            snprintf(seat->host, sizeof(seat->host), "%s", node->host);
-            seat->port = node->port;
-        } else {
-            struct address host = member->address;
-            char text[ADDRESS_TEXT_MAX];
-            identity_id_format(member->id, seat->name);
-            seat->port = host.port;
-            host.port = 0;
-            snprintf(seat->host, sizeof(seat->host), "%s", address_format(&host, text));
-        }
+        char text[IDENTITY_ID_TEXT_MAX];
+        snprintf(seat->name, sizeof(seat->name), "%s", mesh_name_of(mesh, i, text));
+        find_host(mesh, member, seat);
     }
     return count;
 }
 
-static bool take_address(struct mesh_member *member, const struct certificate *certificate)
+bool mesh_is_missed(const struct mesh *mesh, uint64_t id)
+{
+    size_t member = mesh_find(mesh, id);
+    const struct mesh_contact *contact = mesh_contact_of(mesh, member);
+    return contact != NULL && mesh->members[member].has_answered &&
+           contact->unanswered >= MISSED_MIN;
+}
+
+void mesh_move(struct mesh *mesh, uint64_t id, const struct address *address)
+{
+    size_t member = mesh_find(mesh, id);
+    if (member != MESH_NOBODY) {
+        mesh->members[member].address = *address;
+        mesh->members[member].is_moved = true;
+        mesh->view_version++;
+    }
+}
+
+/* Whoever said goodbye is not where it was: if it spoke from there, and now from elsewhere, it is
+ * asked there at once. A name is looked up anew instead. */
+void mesh_take_speech(struct mesh *mesh, size_t index, const struct address *source, bool had_left,
+                      struct mono now)
+{
+    struct mesh_member *member = &mesh->members[index];
+    bool is_elsewhere = member->spoke_from.family != ADDRESS_NONE &&
+                        !address_is_same_host(&member->spoke_from, source);
+    member->spoke_from = *source;
+    if (!had_left || member->has_left) {
+        return;
+    }
+    if (is_elsewhere && member->has_answered && member->address.family != ADDRESS_NONE) {
+        struct address moved = *source;
+        moved.port = member->address.port;
+        mesh_move(mesh, member->id, &moved);
+    }
+    mesh_table_seat(mesh, now);
+}
+
+/* The CA's word of where it is, if that is new. */
+static void take_address(struct mesh *mesh, struct mesh_member *member,
+                         const struct certificate *certificate)
 {
     struct address address;
-    if (certificate->node.port == 0) {
-        return false;
-    }
-    if (address_parse(certificate->node.host, certificate->node.port, &address)) {
+    if (certificate->node.port != 0 &&
+        address_parse(certificate->node.host, certificate->node.port, &address) &&
+        !address_is_same(&address, &member->address)) {
         member->address = address;
+        member->is_moved = false;
+        mesh->view_version++;
     }
-    return true;
 }
 
 enum mesh_verdict mesh_admit_certified(struct mesh *mesh, struct bytes octets, uint64_t id,
@@ -340,7 +387,7 @@ enum mesh_verdict mesh_admit_certified(struct mesh *mesh, struct bytes octets, u
         mesh->grown = now;
         if (member->option == MESH_NOBODY) {
             member->domain = domain_of(certificate.node.domain);
-            (void)take_address(member, &certificate);
+            take_address(mesh, member, &certificate);
         }
         mesh_table_seat(mesh, now);
     }

@@ -1,89 +1,259 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A mesh whose members a CA certifies: four nodes that know one of them, or look in the DNS, learn the rest; one says
-# goodbye and comes back at another address; one is revoked by a newer membership document; one whom another CA
-# certified is never admitted.
+# A mesh of nodes that a CA certified, and whose configuration names no member: the membership document has n and f
+# alone. The first knows nobody; the second is told of the first, the third of the second, and the fourth looks in the
+# DNS. All learn of all. One whom another CA certified is refused, though it knows the first one's key and address. One
+# says goodbye and comes back elsewhere; it is killed and comes back elsewhere again, and its old addresses are nobody's.
+# One is revoked by a newer document, at a SIGHUP or an operator's word.
 NODES=5
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 . "$(dirname "$0")/mesh_world.sh"
-TRIES=240
+TRIES=360
 STEP_S=0.25
 DAYS=30
+AGREED_US=3000
+SERVICE=_ntp-mesh._udp.mesh.test
 
-certify() { # NODE CA ADDRESS
-    "$CHIME" certify --ca "$2" --key "${KEY[$1]}" --address "$3" --domain "site$1" --days $DAYS \
-        -o "$WORK/node$1.cert.new" > "$WORK/certify$1.log" 2>&1 ||
+certify() { # NODE CA
+    "$CHIME" certify --ca "$2" --key "${KEY[$1]}" --address "$MESH_NET.$1" --domain "site$1" --days $DAYS \
+        -o "$WORK/node$1.cert" > "$WORK/certify$1.log" 2>&1 ||
         fail "chime certify: $(cat "$WORK/certify$1.log")"
-    mv "$WORK/node$1.cert.new" "$WORK/node$1.cert"
 }
 
-write_joining() { # NODE LINES-OF-[mesh]
+# What follows comes from stdin.
+write_joining() { # NODE CA
     cat > "$WORK/node$1.conf" << CONF
 [clock]
 control = virtual
 virtual-offset = $((($1 - 3) * APART_MS)) ms
+virtual-rate = $(($1 * 12 - 36)) ppm
 state-dir = $WORK/node$1
 [server]
 listen = 0.0.0.0:123
-workers = 1
+workers = $(($1 % 2 + 1))
 [control]
 socket = $WORK/node$1.sock
 [log]
 level = info
 [mesh]
 identity = $WORK/node$1.pem
-ca = $CA
 certificate = $WORK/node$1.cert
-membership = $WORK/members
+ca = $2
 poll = $POLL
-$2
+$(cat)
 CONF
 }
 
-# The names are ids, unless they are configured.
-knows() { # NODE OTHER…
-    local node=$1 other known
-    shift
-    known=$(ask_node "$node" mesh) || return 1
-    for other in "$@"; do
-        echo "$known" | "$PYTHON" -c '
-import json, sys
-sys.exit(not any(member["id"] == sys.argv[1] and member["session"] and not member["left"]
-                 for member in json.load(sys.stdin)["members"]))' "${ID[$other]}" || return 1
-    done
+public_key() { # CA
+    grep -o 'ed25519:[0-9a-f]\{64\}' "$WORK/$1.txt" | head -n 1
 }
 
-member_field() { # NODE OTHER FIELD
+# A line for each other whom a node knows: ID STATE SESSION LEFT REVOKED MEASURED ADDRESS.
+known_to() { # NODE
     ask_node "$1" mesh | "$PYTHON" -c '
 import json, sys
 for member in json.load(sys.stdin)["members"]:
-    if member["id"] == sys.argv[1]:
-        print(member[sys.argv[2]])' "${ID[$2]}" "$3"
+    measured = member["measure"] is not None and not member["measure"]["silent"]
+    print(member["id"], member["state"], member["session"], member["left"], member["revoked"], measured,
+          member["address"])'
 }
 
-is_field() { # NODE OTHER FIELD VALUE
-    [ "$(member_field "$1" "$2" "$3")" = "$4" ]
+is_known() { # NODE OTHER PATTERN
+    known_to "$1" | grep -qE "^${ID[$2]} $3\$"
 }
 
-# It answers, since it is known there.
-is_measured() { # NODE OTHER
-    member_field "$1" "$2" measure | grep -q "'silent': False"
+# Sessions with all of them, which answer.
+knows() { # NODE OTHER…
+    local node=$1 other
+    shift
+    for other; do
+        is_known "$node" "$other" "[a-z]* True False False True .*" || return 1
+    done
 }
 
-sign_members() { # SERIAL REVOKED NODE…
-    local serial=$1 revoked=$2 node
-    shift 2
-    {
-        printf 'mesh = truechimer\nserial = %s\nnodes = %s\nfaults = 1\nmax-offset = 250 ms\n' "$serial" $#
-        for node; do
-            echo "member = ${KEY[$node]} site$node $MESH_NET.$node"
+know_each_other() { # NODE…
+    local node other
+    for node; do
+        for other; do
+            [ "$node" = "$other" ] || knows "$node" "$other" || return 1
         done
-        [ -z "$revoked" ] || echo "revoked = ${ID[$revoked]}"
+    done
+}
+
+tell_known() {
+    local node
+    for node in $(seq "$NODES"); do
+        echo "--- node $node, ${ID[$node]}: id, state, session, left, revoked, measured, address"
+        known_to "$node"
+    done
+    tell_all
+}
+
+expect_all() { # WHEN NODE…
+    local when=$1
+    shift
+    wait_until "all know each other $when" know_each_other "$@" ||
+        fail "not all know each other $when: $(tell_known)"
+    pass "$when: all know each other"
+}
+
+expect_agreement() { # WHEN NODE…
+    local when=$1
+    shift
+    wait_until "they agree $when" spread_us $AGREED_US "$@" || fail "$when: $(cat "$WORK/spread") $(tell_known)"
+    pass "$when: $(tail -n 1 "$WORK/spread")"
+}
+
+sign_membership() { # SERIAL NODES [REVOKED-NODE]
+    {
+        printf 'mesh = truechimer\nserial = %s\nnodes = %s\nfaults = 1\nmax-offset = 250 ms\n' "$1" "$2"
+        [ $# -lt 3 ] || echo "revoked = ${ID[$3]}"
     } > "$WORK/draft"
     "$CHIME" certify --ca "$WORK/ca.pem" --membership "$WORK/draft" -o "$WORK/members.new" \
         > "$WORK/sign.log" 2>&1 || fail "chime certify --membership: $(cat "$WORK/sign.log" "$WORK/draft")"
     mv "$WORK/members.new" "$WORK/members"
+}
+
+# How often a node said so of a packet, at its gate or behind it.
+count_of() { # NODE VERDICT
+    ask_node "$1" mesh | "$PYTHON" -c '
+import json, sys
+print(json.load(sys.stdin)["packets"].get(sys.argv[1], 0))' "$2"
+}
+
+has_refused() { # NODE
+    [ "$(count_of "$1" "not certified")" -gt 0 ]
+}
+
+make_world() {
+    local node name
+    for node in $(seq "$NODES"); do
+        ID[$node]=$(grep -o '"id": *"[0-9a-f]*"' "$WORK/keygen$node.json" | grep -o '[0-9a-f]\{16\}')
+    done
+    for name in ca other; do
+        "$CHIME" keygen --ca "$WORK/$name.pem" > "$WORK/$name.txt" 2>&1 || fail "$(cat "$WORK/$name.txt")"
+    done
+    for node in 1 2 3 4; do
+        certify "$node" "$WORK/ca.pem"
+    done
+    certify 5 "$WORK/other.pem"
+    sign_membership 1 4
+}
+
+write_all() {
+    write_joining 1 "$(public_key ca)" <<< "membership = $WORK/members"
+    write_joining 2 "$(public_key ca)" << CONF
+membership = $WORK/members
+join = $MESH_NET.1
+CONF
+    write_joining 3 "$(public_key ca)" << CONF
+membership = $WORK/members
+join = $MESH_NET.2:123
+CONF
+    write_joining 4 "$(public_key ca)" << CONF
+membership = $WORK/members
+discover = srv:$SERVICE
+CONF
+    write_joining 5 "$(public_key other)" << CONF
+[member node1]
+address = $MESH_NET.1
+public-key = ${KEY[1]}
+CONF
+}
+
+# Node 4 has a name server of its own.
+start_looking() {
+    printf 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n' > "$WORK/resolv.conf"
+    # shellcheck disable=SC2016 # for the inner shell
+    start "node4.$(began $$)$RANDOM" ip netns exec "$(node_ns 4)" ${LEASH[@]+"${LEASH[@]}"} unshare --mount sh -c '
+        mount --bind "$0" /etc/resolv.conf && exec "$@"' \
+        "$WORK/resolv.conf" "$CHIMED_BINARY" --config "$WORK/node4.conf"
+    PID[4]=$DAEMON
+}
+
+start_names() {
+    printf '%s SRV 0 1 123 one.mesh.test\none.mesh.test A %s.1\n' "$SERVICE" "$MESH_NET" > "$WORK/zone"
+    start names ip netns exec "$(node_ns 4)" "$PYTHON" -B "$INTEROP/dns.py" "$WORK/zone"
+}
+
+move_node() { # NODE FROM TO
+    ip -n "$(node_ns "$1")" address del "$MESH_NET.$2/24" dev mesh
+    ip -n "$(node_ns "$1")" address add "$MESH_NET.$3/24" dev mesh
+}
+
+join() {
+    start_names
+    for node in 1 2 3 5; do
+        start_node "$node"
+    done
+    start_looking
+    expect_all "joined" 1 2 3 4
+    grep -q "^$SERVICE SRV 1" "$WORK/names.log" || fail "node 4 asked for no SRV record: $(cat "$WORK/names.log")"
+    pass "node 4 asked the DNS: $(grep -c SRV "$WORK/names.log") time(s) for $SERVICE"
+    expect_agreement "joined" 1 2 3 4
+}
+
+refuse() {
+    wait_until "node 1 refuses node 5" has_refused 1 ||
+        fail "node 1 should have refused node 5's certificate: $(ask_node 1 mesh)"
+    for node in 1 2 3 4; do
+        known_to "$node" | grep "^${ID[5]} " && fail "node $node took in node 5, whom another CA certified"
+    done
+    is_known 5 1 "[a-z]* False .*" || fail "node 5 should have no session with node 1: $(known_to 5)"
+    pass "another CA's node is a stranger: refused $(count_of 1 "not certified") time(s)"
+}
+
+has_gone() { # NODE
+    is_known "$1" 4 "[a-z]* [A-Za-z]* True .*"
+}
+
+is_at() { # NODE ADDRESS
+    is_known "$1" 4 "[a-z]* True False False True $2:123"
+}
+
+leave_and_return() {
+    stop_node 4
+    for node in 1 2 3; do
+        wait_until "node $node knows that node 4 left" has_gone "$node" ||
+            fail "node 4 said goodbye, and node $node has not heard it: $(known_to "$node")"
+    done
+    pass "node 4 said goodbye to all"
+    move_node 4 4 44
+    start_looking
+    for node in 1 2 3; do
+        wait_until "node $node finds node 4 elsewhere" is_at "$node" "$MESH_NET.44" ||
+            fail "node 4 left and came back at $MESH_NET.44: $(tell_known)"
+    done
+    expect_all "node 4 is back at $MESH_NET.44" 1 2 3 4
+    kill_node 4
+    move_node 4 44 144
+    start_looking
+    for node in 1 2 3; do
+        wait_until "node $node finds node 4 elsewhere" is_at "$node" "$MESH_NET.144" ||
+            fail "node 4 died and came back at $MESH_NET.144: $(tell_known)"
+    done
+    expect_all "node 4 is back at $MESH_NET.144" 1 2 3 4
+    expect_agreement "node 4 is back" 1 2 3 4
+}
+
+revoke() {
+    sign_membership 2 3 3
+    kill -HUP "${PID[1]}"
+    for node in 2 4; do
+        chime_node "$node" reload > "$WORK/reload$node.log" || fail "$(cat "$WORK/reload$node.log")"
+    done
+    for node in 1 2 4; do
+        wait_until "node $node has revoked node 3" is_known "$node" 3 "None False False True False .*" ||
+            fail "node 3 is revoked: $(tell_known)"
+    done
+    chime_node 1 mesh | grep "is revoked" || fail "chime mesh should say it: $(chime_node 1 mesh)"
+    wait_until "node 3 is heard by nobody" is_known 3 1 "unreachable .*" ||
+        fail "node 3 should be answered by nobody: $(known_to 3)"
+    chime_node 3 reload > "$WORK/reload3.log" 2>&1 && fail "node 3 took a document that revokes it"
+    grep -q "revokes the key of this node" "$WORK"/node3.*.log || fail "node 3 should say why"
+    expect_all "node 3 is revoked" 1 2 4
+    expect_agreement "node 3 is revoked" 1 2 4
 }
 
 declare -A ID
@@ -91,58 +261,9 @@ begin
 prepare_server
 make_mesh_network
 make_keys
-for node in $(seq "$NODES"); do
-    ID[$node]=$(grep -o '"id": *"[0-9a-f]*"' "$WORK/keygen$node.json" | grep -o '[0-9a-f]\{16\}')
-done
-for name in ca other; do
-    "$CHIME" keygen --ca "$WORK/$name.pem" > "$WORK/$name.txt" 2>&1 || fail "$(cat "$WORK/$name.txt")"
-done
-CA=$(grep -o 'ed25519:[0-9a-f]\{64\}' "$WORK/ca.txt" | head -n 1)
-for node in 1 2 3 4; do
-    certify "$node" "$WORK/ca.pem" "$MESH_NET.$node"
-done
-certify 5 "$WORK/other.pem" "$MESH_NET.5"
-sign_members 1 "" 1 2 3 4
-write_joining 1 ""
-for node in 2 3 4; do
-    write_joining "$node" "join = $MESH_NET.1"
-done
-sed "s/^ca = .*/ca = $(grep -o 'ed25519:[0-9a-f]\{64\}' "$WORK/other.txt" | head -n 1)/; /^membership/d" \
-    <(write_joining 5 "join = $MESH_NET.1"; cat "$WORK/node5.conf") > "$WORK/node5.conf.new"
-mv "$WORK/node5.conf.new" "$WORK/node5.conf"
-for node in $(seq "$NODES"); do
-    start_node "$node"
-done
-for node in 2 3 4; do
-    wait_until "node $node knows the others" knows "$node" 1 $(seq 2 4 | grep -v "$node") ||
-        fail "node $node should have learned of the others: $(members_of "$node") $(tell_all)"
-done
-pass "who knew one knows all: $(members_of 4 | tr '\n' ';')"
-wait_until "they agree" spread_us 3000 1 2 3 4 || fail "$(cat "$WORK/spread")"
-pass "joined: $(tail -n 1 "$WORK/spread")"
-knows 1 5 && fail "node 5 has another CA and was admitted"
-members_of 5 | grep -q "truechimer\|candidate" && fail "node 5 has joined: $(members_of 5)"
-pass "another CA's node is a stranger"
-
-stop_node 4
-wait_until "node 1 knows that node 4 left" is_field 1 4 left True ||
-    fail "node 4 said goodbye: $(ask_node 1 mesh)"
-pass "node 4 left"
-start_node 4
-wait_until "node 4 is back" is_measured 1 4 || fail "$(tell_all)"
-kill_node 4
-ip -n "$(node_ns 4)" address del "$MESH_NET.4/24" dev mesh
-ip -n "$(node_ns 4)" address add "$MESH_NET.44/24" dev mesh
-start_node 4
-wait_until "node 4 is heard from its new address" is_field 1 4 address "$MESH_NET.44:123" ||
-    fail "the address should follow: $(member_field 1 4 address) $(tell_all)"
-wait_until "node 1 knows node 4 again" knows 1 4 || fail "$(tell_all)"
-pass "node 4 came back at $(member_field 1 4 address)"
-
-sign_members 2 3 1 2 4
-for node in 1 2 4; do
-    chime_node "$node" reload > "$WORK/reload$node.log" || fail "$(cat "$WORK/reload$node.log")"
-    wait_until "node $node has revoked node 3" is_field "$node" 3 revoked True ||
-        fail "node 3 is revoked: $(members_of "$node")"
-done
-pass "node 3 is revoked"
+make_world
+write_all
+join
+refuse
+leave_and_return
+revoke
