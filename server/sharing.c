@@ -102,8 +102,9 @@ static int suitability(const struct udp *udp, const struct address *source,
 }
 
 /* One of the first station's: all stations have the same addresses. NULL if there is none. */
-static const struct udp *choose_socket(const struct sharing *sharing, const struct address *source,
-                                       const struct address *destination)
+static const struct udp *choose_among(const struct sharing *sharing, bool is_outlet,
+                                      const struct address *source,
+                                      const struct address *destination)
 {
     size_t count = 0;
     const struct udp *sockets =
@@ -111,13 +112,20 @@ static const struct udp *choose_socket(const struct sharing *sharing, const stru
     const struct udp *best = NULL;
     int best_suitability = 0;
     for (size_t i = 0; i < count; i++) {
-        int suits = suitability(&sockets[i], source, destination);
+        int suits =
+            sockets[i].is_outlet == is_outlet ? suitability(&sockets[i], source, destination) : 0;
         if (suits > best_suitability) {
             best_suitability = suits;
             best = &sockets[i];
         }
     }
     return best;
+}
+
+static const struct udp *choose_socket(const struct sharing *sharing, const struct address *source,
+                                       const struct address *destination)
+{
+    return choose_among(sharing, false, source, destination);
 }
 
 static const char *family_name(const struct address *address)
@@ -217,17 +225,17 @@ void sharing_close(struct sharing *sharing, uint32_t association)
     handover_forget(sharing->handover, association);
 }
 
-/* route has all but the source. */
-static bool send_by(struct sharing *sharing, const struct action_send *send, uint32_t association,
-                    struct udp_route *route, char error[SHARING_ERROR_MAX])
+/* udp: NULL if none suits. */
+static bool send_by(struct sharing *sharing, const struct udp *udp, const struct action_send *send,
+                    const struct udp_route *route, char error[SHARING_ERROR_MAX])
 {
-    const struct udp *udp = choose_socket(sharing, &route->source, &send->destination);
     if (udp == NULL) {
         snprintf(error, SHARING_ERROR_MAX, "[server] listen has no %s address to send from",
                  family_name(&send->destination));
         return false;
     }
     if (send->wants_stamp) {
+        uint32_t association = send->association != 0 ? send->association : HANDOVER_SERVER;
         handover_await(sharing->handover, association, bytes_make(send->payload, send->size));
     }
     int status = udp_route_send(udp, send, route);
@@ -244,14 +252,19 @@ bool sharing_send(struct sharing *sharing, const struct action_send *send,
     assert(member != NULL);
     struct udp_route route = member->route;
     route.source = send->source.family != ADDRESS_NONE ? send->source : member->open.local;
-    return send_by(sharing, send, send->association, &route, error);
+    const struct udp *udp = choose_socket(sharing, &route.source, &send->destination);
+    return send_by(sharing, udp, send, &route, error);
 }
 
 bool sharing_answer(struct sharing *sharing, const struct action_send *send,
                     char error[SHARING_ERROR_MAX])
 {
     struct udp_route route = {.source = send->source, .interface = send->interface};
-    return send_by(sharing, send, HANDOVER_SERVER, &route, error);
+    const struct udp *udp = choose_among(sharing, true, &route.source, &send->destination);
+    if (udp == NULL) {
+        udp = choose_socket(sharing, &route.source, &send->destination);
+    }
+    return send_by(sharing, udp, send, &route, error);
 }
 
 uint64_t sharing_dropped(const struct sharing *sharing)

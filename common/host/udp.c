@@ -214,6 +214,25 @@ int udp_group_attach(const struct udp *udp, unsigned size)
     return status != 0 ? -errno : 0;
 }
 
+int udp_make_outlet(struct udp *group, unsigned size)
+{
+    /* Broadcasts reach every socket that is bound there: it drops what nobody would read. */
+    struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+    struct sock_fprog program;
+    int status = udp_group_attach(&group[0], size);
+    if (status != 0) {
+        return status;
+    }
+    memset(&program, 0, sizeof(program));
+    program.len = sizeof(nothing) / sizeof(nothing[0]);
+    program.filter = nothing;
+    if (setsockopt(group[size].fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0) {
+        return -errno;
+    }
+    group[size].is_outlet = true;
+    return 0;
+}
+
 int udp_send(const struct udp *udp, const struct address *remote, struct bytes payload,
              bool wants_stamp)
 {

@@ -17,6 +17,7 @@ struct udp {
     int fd;
     struct address local; /* as bound, with the port the kernel chose */
     bool names_source;    /* bound to a wildcard: an answer names the address that was asked */
+    bool is_outlet;       /* it hears nothing, see udp_make_outlet() */
     const struct udp_card *card; /* whose stamps it has, see udp_hardware_attach(); NULL: none */
 };
 
@@ -38,6 +39,12 @@ void udp_close(struct udp *udp);
  * of the source address (IPv6: its /64): call it once, on any of them, when all are bound. A
  * negative errno where the kernel can't; it then chooses by address and port. */
 int udp_group_attach(const struct udp *udp, unsigned size) MUST_CHECK;
+
+/* Makes the last socket of a group of size + 1 one that only sends: the kernel chooses among the
+ * first `size`, as above. What waits in the kernel for neighbours that are not there fills the
+ * socket that it was sent by, and no other; so what leaves by an outlet is not held up by what a
+ * flood was answered. A negative errno where the kernel can't. */
+int udp_make_outlet(struct udp *group, unsigned size) MUST_CHECK;
 
 /* Lets a socket on a wildcard address (or on the group's own) hear a multicast group, on that
  * device (NULL or "": where the route to the group leads). Of several sockets that share a port

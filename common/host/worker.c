@@ -112,6 +112,9 @@ static void read_stamps(struct worker *worker, const struct udp *udp)
 /* True if there is more to read. */
 static bool serve(struct worker *worker, const struct udp *udp)
 {
+    if (udp->is_outlet) {
+        return false;
+    }
     for (int round = 0; round < ROUNDS_MAX; round++) {
         if (!serve_batch(worker, udp)) {
             return false;

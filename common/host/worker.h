@@ -7,7 +7,7 @@
 #include "common/host/udp.h"
 #include <uv.h>
 
-#define WORKER_SOCKETS_MAX 16
+#define WORKER_SOCKETS_MAX 32
 
 struct worker_reply {
     uint32_t request; /* index in the batch */

@@ -233,6 +233,51 @@ static void test_group_is_chosen_by_source_address(void)
     clock_destroy(clock);
 }
 
+/* The last of a group of two, made an outlet, sends from the group's port, and hears nothing: no
+ * host's packets, and no broadcast. */
+static void test_outlet(void)
+{
+    struct clock *clock = clock_create(&no_fault, 1);
+    struct udp_batch *batch = udp_batch_create();
+    struct udp group[2], client = open_at("127.0.0.1");
+    struct udp_options options = {.local = address_of("0.0.0.0"), .in_group = true};
+    struct reading now;
+    int on = 1;
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL_FATAL(udp_open(&options, &group[i]), 0);
+        options.local = group[i].local;
+    }
+    CU_ASSERT_EQUAL_FATAL(udp_make_outlet(group, 1), 0);
+    CU_ASSERT_TRUE(group[1].is_outlet && !group[0].is_outlet);
+    for (int host = 1; host < 64; host++) {
+        char text[32];
+        snprintf(text, sizeof(text), "127.0.1.%d", host);
+        struct udp each = open_at(text);
+        struct address server = address_of("127.0.0.1");
+        server.port = group[0].local.port;
+        send_text(&each, &server, "x");
+        CU_ASSERT(wait_for(&group[0], POLLIN));
+        CU_ASSERT_EQUAL(udp_receive(&group[0], batch, clock, &now), 1);
+        udp_close(&each);
+    }
+    CU_ASSERT_EQUAL(setsockopt(client.fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)), 0);
+    struct address everybody = address_of("127.255.255.255");
+    everybody.port = group[0].local.port;
+    send_text(&client, &everybody, "who");
+    CU_ASSERT(wait_for(&group[0], POLLIN));
+    CU_ASSERT_EQUAL(udp_receive(&group[1], batch, clock, &now), 0);
+
+    send_text(&group[1], &client.local, "there");
+    CU_ASSERT(wait_for(&client, POLLIN));
+    CU_ASSERT_EQUAL_FATAL(udp_receive(&client, batch, clock, &now), 1);
+    CU_ASSERT_EQUAL(udp_batch_datagrams(batch)->source.port, group[0].local.port);
+    udp_close(&group[0]);
+    udp_close(&group[1]);
+    udp_close(&client);
+    udp_batch_destroy(batch);
+    clock_destroy(clock);
+}
+
 /* The loopback network has a broadcast address too; what it heard there it answers from none. */
 static void test_broadcast_is_told_apart(void)
 {
@@ -404,5 +449,6 @@ static const struct unit_case cases[] = {
     {"a group is heard by who joined", test_group_is_heard_by_who_joined},
     {"broadcast must be allowed", test_broadcast_must_be_allowed},
     {"a group is chosen by source address", test_group_is_chosen_by_source_address},
+    {"an outlet", test_outlet},
 };
 UNIT_MAIN("udp", cases)
