@@ -11,6 +11,7 @@ TRIES=240
 STEP_S=0.25
 SECONDS_EACH=${SECONDS_EACH:-5}
 MOVED_US=3000 # more than the clocks stray from each other by themselves on a busy machine
+COSTLY_MAX=64 # a burst of the token bucket's for strangers: renewals of sessions are far fewer
 PACE=2        # requests per poll at most, with what a burst after a silence adds
 
 # One line for each member that a node asks: its name, requests, good answers, kisses.
@@ -30,14 +31,15 @@ snapshot() { # NAME
     date +%s > "$WORK/time.$1"
 }
 
-# Each member has been asked and has answered, at the pace of its polls; there was no kiss.
+# Each member has been asked and has answered, at the pace of its polls; there was no kiss. Strangers cost no answer
+# to speak of; who speaks in the members' names, or races them, costs some.
 compare() { # BEFORE AFTER ROUND
     local passed=$(($(cat "$WORK/time.$2") - $(cat "$WORK/time.$1")))
     join <(awk '{ print $1 "-" $2, $3, $4, $5 }' "$WORK/counts.$1" | sort) \
         <(awk '{ print $1 "-" $2, $3, $4, $5 }' "$WORK/counts.$2" | sort) > "$WORK/compared"
     [ "$(wc -l < "$WORK/compared")" = $((NODES * (NODES - 1))) ] ||
         fail "each node should ask each other: $(cat "$WORK/counts.$2")"
-    awk -v passed="$passed" -v pace=$PACE -v part="$([ "$3" = strangers ] && echo 2 || echo 4)" '
+    awk -v passed="$passed" -v pace=$PACE -v part="$([ "$3" = strangers ] && echo 2 || echo 8)" '
         $5 - $2 > pace * passed + 8 { print $1 " asked " $5 - $2 " times in " passed " s"; bad = 1 }
         $6 - $3 < passed / part { print $1 " heard " $6 - $3 " answers in " passed " s"; bad = 1 }
         $7 != 0 { print $1 " took a kiss"; bad = 1 }
@@ -46,6 +48,18 @@ compare() { # BEFORE AFTER ROUND
     pass "$3, $passed s: $(awk '
         { heard = $6 - $3; least = NR == 1 || heard < least ? heard : least; most = heard > most ? heard : most }
         END { print "each node heard each other " least " to " most " times" }' "$WORK/compared")"
+}
+
+# Packets that may have cost a node public-key work: those that ended in a handshake, or in a signature's check.
+costly() {
+    local node
+    for node in $(seq "$NODES"); do
+        ask_node "$node" mesh
+    done | "$PYTHON" -c '
+import json, sys
+counts = [json.loads(line)["packets"] for line in sys.stdin if line.strip()]
+names = ("handshake", "handshake refused", "bad signature", "not certified")
+print(max(sum(each[name] for name in names) for each in counts))'
 }
 
 states() {
@@ -90,6 +104,7 @@ start hostile ip netns exec "$PREFIX-$OWNER-evil" ${LEASH[@]+"${LEASH[@]}"} \
 HOSTILE=$DAEMON
 snapshot start
 last=start
+costly_before=$(costly) || fail "$(ask_node 1 mesh)"
 for round in strangers members replays race; do
     wait_until "the round $round begins" is_round $round > /dev/null ||
         fail "no round $round: $(cat "$WORK/hostile.log")"
@@ -101,6 +116,9 @@ done
 wait_until "it is over" is_round peace > /dev/null || fail "$(cat "$WORK/hostile.log")"
 snapshot peace
 compare $last peace $last
+costly=$(($(costly) - costly_before))
+[ "$costly" -le $COSTLY_MAX ] || fail "a node was made to do public-key work $costly times: $(ask_node 1 mesh)"
+pass "of all that, $costly packets at most cost a node public-key work"
 states > "$WORK/states.after"
 grep -vE " (new|candidate|truechimer)$" "$WORK/states.after" &&
     fail "a verdict changed: $(cat "$WORK/states.before") then $(cat "$WORK/states.after")"
