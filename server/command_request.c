@@ -8,15 +8,10 @@
 #define WATCH_INTERVAL_NS NS_PER_S
 #define WATCH_INTERVAL_NS_MIN (100 * NS_PER_MS)
 #define WATCH_INTERVAL_NS_MAX (3600 * NS_PER_S)
+#define READMIT "mesh readmit"
 #define SHOWN_MAX 48 /* octets of what was found, in an error */
 
-enum argument {
-    ARGUMENT_NONE,
-    ARGUMENT_SOURCE,
-    ARGUMENT_SECONDS,
-    ARGUMENT_EVIDENCE,
-    ARGUMENT_STAMP
-};
+enum argument { ARGUMENT_NONE, ARGUMENT_SOURCE, ARGUMENT_SECONDS, ARGUMENT_MESH, ARGUMENT_STAMP };
 
 static const struct word {
     const char *word;
@@ -28,7 +23,7 @@ static const struct word {
     {"sources", REQUEST_SOURCES, COMMAND_KINDS, ARGUMENT_NONE},
     {"tracking", REQUEST_TRACKING, COMMAND_KINDS, ARGUMENT_NONE},
     {"version", REQUEST_VERSION, COMMAND_KINDS, ARGUMENT_NONE},
-    {"mesh", REQUEST_MESH, COMMAND_KINDS, ARGUMENT_EVIDENCE},
+    {"mesh", REQUEST_MESH, COMMAND_KINDS, ARGUMENT_MESH},
     {"hlc", REQUEST_HLC, COMMAND_KINDS, ARGUMENT_STAMP},
     {"watch", REQUEST_WATCH, COMMAND_KINDS, ARGUMENT_SECONDS},
     {"accept", REQUEST_CHANGE, COMMAND_ACCEPT, ARGUMENT_NONE},
@@ -129,13 +124,35 @@ static bool read_interval(const char *text, int64_t *interval_ns, char *error)
     return true;
 }
 
-/* "", or "evidence NUMBER". */
-static bool read_evidence(const char *text, struct command_request *request, char *error)
+/* "readmit MEMBER". */
+static bool read_member(const char *text, struct command_request *request, char *error)
 {
-    static const char word[] = "evidence ";
+    size_t blanks = strspn(text, " \t");
+    const char *member = text + blanks;
+    if (blanks == 0 || *member == '\0' || strlen(member) >= sizeof(request->command.source)) {
+        snprintf(error, COMMAND_REQUEST_ERROR_MAX,
+                 "mesh readmit: '%.*s' was found; a member's name or id is accepted, as 'mesh' "
+                 "shows them",
+                 SHOWN_MAX, member);
+        return false;
+    }
+    request->kind = REQUEST_CHANGE;
+    request->word = READMIT;
+    request->command.kind = COMMAND_READMIT;
+    memcpy(request->command.source, member, strlen(member) + 1);
+    return true;
+}
+
+/* "", "evidence NUMBER", or "readmit MEMBER". */
+static bool read_mesh(const char *text, struct command_request *request, char *error)
+{
+    static const char word[] = "evidence ", readmit[] = "readmit";
     uint64_t number = 0;
     if (*text == '\0') {
         return true;
+    }
+    if (strncmp(text, readmit, sizeof(readmit) - 1) == 0) {
+        return read_member(text + sizeof(readmit) - 1, request, error);
     }
     bool ok = strncmp(text, word, sizeof(word) - 1) == 0;
     const char *digit = ok ? text + sizeof(word) - 1 : text;
@@ -144,8 +161,8 @@ static bool read_evidence(const char *text, struct command_request *request, cha
     }
     if (!ok || *digit != '\0' || number == 0 || number > UINT32_MAX) {
         snprintf(error, COMMAND_REQUEST_ERROR_MAX,
-                 "mesh: '%.*s' was found; accepted are nothing, or 'evidence NUMBER' with one that "
-                 "'mesh' shows",
+                 "mesh: '%.*s' was found; accepted are nothing, 'evidence NUMBER' with one that "
+                 "'mesh' shows, or 'readmit MEMBER'",
                  SHOWN_MAX, text);
         return false;
     }
@@ -179,8 +196,8 @@ static bool read_argument(const struct word *word, const char *text,
     if (word->argument == ARGUMENT_SECONDS) {
         return read_interval(text, &request->interval_ns, error);
     }
-    if (word->argument == ARGUMENT_EVIDENCE) {
-        return read_evidence(text, request, error);
+    if (word->argument == ARGUMENT_MESH) {
+        return read_mesh(text, request, error);
     }
     if (word->argument == ARGUMENT_STAMP) {
         return read_stamp(text, request, error);

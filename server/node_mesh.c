@@ -129,6 +129,10 @@ static void follow_difference(struct node *node, struct reading now, struct acti
 void node_mesh_sync(struct node *node, const struct event *event, struct actions *out)
 {
     size_t from = out->count;
+    if (event->kind == EVENT_COMMAND && event->command.kind == COMMAND_READMIT) {
+        mesh_readmit(node->mesh, event->command.source, event->now.mono, out);
+        return;
+    }
     sync_handle(node->sync, event, out);
     dress(node, from, event->now, out);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* chime accept, step, burst, online, offline, refresh and reload: what changes something. */
+/* chime accept, step, burst, online, offline, refresh, reload and mesh readmit: what changes
+ * something. */
 #include "client/cli/command.h"
 #include "client/cli/inquiry.h"
+#include "client/cli/mesh_command.h"
 #include "client/cli/options.h"
 #include <stdio.h>
 
@@ -11,32 +13,35 @@
     "Exit code: 0 if it was done; 1 if not, with the reason; 2 for a mistake in the arguments.\n"
 #define SOURCE_WORDS "one source at most"
 
-static int run(const struct inquiry_profile *profile, int argc, char **argv)
+static int ask(struct inquiry *inquiry, const struct inquiry_profile *profile)
 {
-    struct inquiry inquiry;
-    int exit_code;
     char request[256];
     char text[ANSWER_TEXT_MAX];
-    if (!inquiry_parse(&inquiry, profile, argc, argv, &exit_code)) {
-        return exit_code;
-    }
-    const char *word = inquiry.word_count > 0 ? inquiry.words[0] : "";
+    const char *word = inquiry->word_count > 0 ? inquiry->words[0] : "";
     int size = snprintf(request, sizeof(request), "%s%s%s", profile->command,
                         word[0] != '\0' ? " " : "", word);
     if (size < 0 || (size_t)size >= sizeof(request)) {
         return options_complain(profile->command, "'%.32s...' is too long to be a source's name",
                                 word);
     }
-    json_t *answer = inquiry_open(&inquiry) ? inquiry_ask(&inquiry, request) : NULL;
+    json_t *answer = inquiry_open(inquiry) ? inquiry_ask(inquiry, request) : NULL;
     bool is_done = answer_is_true(answer, "done");
-    if (answer != NULL && is_done && !inquiry.json) {
+    if (answer != NULL && is_done && !inquiry->json) {
         printf("%s\n", answer_text(answer, "text", text));
     } else if (answer != NULL && !is_done) {
         (void)options_complain(profile->command, "%s", answer_text(answer, "text", text));
     }
-    inquiry_close(&inquiry);
+    inquiry_close(inquiry);
     json_decref(answer);
     return is_done ? COMMAND_OK : COMMAND_FAILED;
+}
+
+static int run(const struct inquiry_profile *profile, int argc, char **argv)
+{
+    struct inquiry inquiry;
+    int exit_code;
+    return inquiry_parse(&inquiry, profile, argc, argv, &exit_code) ? ask(&inquiry, profile)
+                                                                    : exit_code;
 }
 
 int command_accept(int argc, char **argv)
@@ -128,4 +133,32 @@ int command_reload(int argc, char **argv)
                 "nothing; chimed's log names the mistakes.\n"
                 "\n" WHO_MAY};
     return run(&profile, argc, argv);
+}
+
+int mesh_readmit_command(int argc, char **argv)
+{
+    static const struct inquiry_profile profile = {
+        .command = "mesh readmit",
+        .help =
+            "chime mesh readmit [OPTION]... MEMBER\n"
+            "\n"
+            "Forgets what this node holds against a member (its name or id), which then begins "
+            "as a\n"
+            "new one. One that is convicted must have begun a new key epoch before that ('chime "
+            "keygen\n"
+            "--node --next-epoch' there). Every node of the mesh judges for itself: run it on "
+            "each.\n"
+            "\n" WHO_MAY,
+        .words_max = 1,
+        .words = "one member"};
+    struct inquiry inquiry;
+    int exit_code;
+    if (!inquiry_parse(&inquiry, &profile, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    if (inquiry.word_count != 1) {
+        return options_complain(profile.command,
+                                "no member was found; 'chime mesh' shows their names");
+    }
+    return ask(&inquiry, &profile);
 }

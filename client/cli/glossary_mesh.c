@@ -18,7 +18,8 @@ static const struct glossary_entry entries[] = {
      "excluded|truechimer"},
     {"convicted",
      "A member that signed two different reports under one number, which no honest node does. It "
-     "is never believed again until an operator gives it a new key epoch. Only this lowers how "
+     "is never believed again until it has begun a new key epoch and an operator says 'chime mesh "
+     "readmit'. Only this lowers how "
      "many nodes and liars the mesh counts with.",
      "proof|key epoch|fault budget"},
     {"verdict",

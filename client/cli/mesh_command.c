@@ -11,6 +11,7 @@ static const struct subcommand {
 } subcommands[] = {
     {"evidence", mesh_evidence},
     {"verify", mesh_verify},
+    {"readmit", mesh_readmit_command},
 };
 #define SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
 

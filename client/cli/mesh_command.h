@@ -8,4 +8,6 @@
 int mesh_members(int argc, char **argv);
 int mesh_evidence(int argc, char **argv);
 int mesh_verify(int argc, char **argv);
+/* Changes something: of the same file as the other commands that do. */
+int mesh_readmit_command(int argc, char **argv);
 #endif

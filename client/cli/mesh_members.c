@@ -11,6 +11,7 @@ static const char members_help[] =
     "chime mesh [OPTION]...\n"
     "chime mesh evidence [OPTION]... NUMBER    a proof that was found, as a text to keep\n"
     "chime mesh verify [OPTION]... FILE        what such a text proves; asks nobody\n"
+    "chime mesh readmit [OPTION]... MEMBER     forgets what is held against it\n"
     "\n"
     "The members of the mesh: how far their clocks are from ours, what the running chimed thinks "
     "of\n"

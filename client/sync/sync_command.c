@@ -148,6 +148,9 @@ void sync_command_perform(struct sync *sync, const struct command *command, stru
     case COMMAND_REFRESH:
         tell_sources(sync, command, now, out);
         break;
+    case COMMAND_READMIT:
+        reply(out, false, "this chimed is no node of a mesh: it has no [mesh] with an identity");
+        break;
     case COMMAND_KINDS:
         reply(out, false, "unknown command");
         break;

@@ -54,12 +54,14 @@ enum command_kind {
     COMMAND_ONLINE,
     COMMAND_OFFLINE, /* asks them no more */
     COMMAND_REFRESH, /* resolves their names anew */
+    COMMAND_READMIT, /* forgets what is held against a member of the mesh */
     COMMAND_KINDS
 };
 
 struct command {
     enum command_kind kind;
-    char source[EVENT_NAME_MAX]; /* a source's name or address; empty: all of them */
+    char source[EVENT_NAME_MAX]; /* a source's name or address, or a member's name or
+                                    id; empty: all of them */
 };
 
 enum event_kind {

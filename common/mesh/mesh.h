@@ -225,6 +225,10 @@ size_t mesh_seats(const struct mesh *mesh, struct mesh_seat seats[MESH_VIEW_MAX]
 bool mesh_is_missed(const struct mesh *mesh, uint64_t id);
 /* It is to be asked there from now on. */
 void mesh_move(struct mesh *mesh, uint64_t id, const struct address *address);
+/* An operator trusts that member (its name or id) again: what was held against it is forgotten, and
+ * it begins as a new one. One that is convicted must have begun a new key epoch since. Appends an
+ * ACTION_REPLY. */
+void mesh_readmit(struct mesh *mesh, const char *member, struct mono now, struct actions *out);
 /* Verdicts on all that are asked, and on those convicted. Returns their number. */
 size_t mesh_verdicts(const struct mesh *mesh, struct member_verdict verdicts[MESH_VIEW_MAX]);
 /* Members that count in n, ourselves included: all of them, or those of the view. */

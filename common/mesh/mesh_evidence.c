@@ -120,6 +120,7 @@ bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const st
     }
     uint32_t proof = keep_proof(mesh, &finding, signed_report);
     if (finding.kind == EVIDENCE_EQUIVOCATION) {
+        contact->convicted_epoch = report->key_epoch;
         verdict_convict(&contact->verdict, now, proof);
         mesh_judge_tell(mesh, contact, now, out);
         post_reports(mesh, &finding.other, signed_report, now);
@@ -149,7 +150,7 @@ void mesh_judge_twins(struct mesh *mesh, struct mesh_contact *contact, struct mo
     contact->twins = now;
 }
 
-/* One report of the body; false: it is none, of nobody known, or not signed. */
+/* One report of the body; false: it is none, of nobody known, of an old epoch, or not signed. */
 static bool take_report(struct mesh *mesh, struct bytes body, size_t *offset, struct mono now,
                         struct report *report, struct evidence_report *packed)
 {
@@ -166,8 +167,9 @@ static bool take_report(struct mesh *mesh, struct bytes body, size_t *offset, st
     if (report_read(field, report) != REPORT_OK) {
         return false;
     }
+    /* What a key signed in an epoch that is over proves nothing any more. */
     size_t member = mesh_find(mesh, report->node);
-    return mesh_is_member(mesh, member) &&
+    return mesh_is_member(mesh, member) && report->key_epoch >= mesh->members[member].epoch &&
            identity_scheme_verify(mesh->options.scheme, &mesh->members[member].key, IDENTITY_REPORT,
                                   field, signature) &&
            evidence_pack(report, field, signature, now, packed);

@@ -100,6 +100,7 @@ struct mesh_contact {
     struct mono heard; /* the last authentic packet */
 
     struct verdict verdict;
+    uint16_t convicted_epoch; /* of its key, if it is convicted: then */
     struct mesh_accusation accusations[MESH_ACCUSATIONS_MAX];   /* by it */
     struct mesh_accusation contradictors[MESH_ACCUSATIONS_MAX]; /* reports that its own miss */
     struct mono twins;           /* when it was last seen twice; 0: never */

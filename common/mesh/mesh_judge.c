@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Verdicts: what is thought of members, and why. */
 #include "common/mesh/mesh_inner.h"
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -119,6 +120,76 @@ void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct 
     contact->is_ahead = false;
     verdict_round(&contact->verdict, now.mono, &round);
     mesh_judge_tell(mesh, contact, now.mono, out);
+}
+
+static void reply(struct actions *out, bool is_done, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void reply(struct actions *out, bool is_done, const char *format, ...)
+{
+    struct action_reply *reply = &actions_append(out, ACTION_REPLY)->reply;
+    va_list arguments;
+    reply->is_done = is_done;
+    va_start(arguments, format);
+    vsnprintf(reply->text, sizeof(reply->text), format, arguments);
+    va_end(arguments);
+}
+
+/* By its name or its id. */
+static size_t find_member(const struct mesh *mesh, const char *wanted)
+{
+    char name[IDENTITY_ID_TEXT_MAX], id[IDENTITY_ID_TEXT_MAX];
+    for (size_t i = 0; i < mesh->count; i++) {
+        if (strcmp(mesh_name_of(mesh, i, name), wanted) == 0 ||
+            strcmp(identity_id_format(mesh->members[i].id, id), wanted) == 0) {
+            return i;
+        }
+    }
+    return MESH_NOBODY;
+}
+
+/* Nor do others' words of before count: whoever still thinks so says it again. */
+static void forget(struct mesh *mesh, struct mesh_contact *contact)
+{
+    for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
+        struct mesh_contact *other = mesh->contacts[i];
+        for (size_t j = 0; other != NULL && j < MESH_ACCUSATIONS_MAX; j++) {
+            if (other->accusations[j].of == mesh->members[contact->member].id) {
+                other->accusations[j] = (struct mesh_accusation){.of = 0};
+            }
+        }
+    }
+    memset(contact->contradictors, 0, sizeof(contact->contradictors));
+    contact->is_ahead = false;
+}
+
+void mesh_readmit(struct mesh *mesh, const char *member, struct mono now, struct actions *out)
+{
+    char text[IDENTITY_ID_TEXT_MAX];
+    size_t index = find_member(mesh, member);
+    struct mesh_contact *contact = index != MESH_NOBODY ? mesh_contact_of(mesh, index) : NULL;
+    if (contact == NULL) {
+        reply(out, false, "%.64s: %s; 'chime mesh' lists the members", member,
+              index == MESH_NOBODY ? "no member of the mesh has that name or id"
+                                   : "nothing is known of that member, and so nothing is held "
+                                     "against it");
+        return;
+    }
+    const char *name = mesh_name_of(mesh, index, text);
+    unsigned epoch = contact->convicted_epoch;
+    enum verdict_state before = verdict_state(&contact->verdict);
+    if (before == VERDICT_CONVICTED && mesh->members[index].epoch <= epoch) {
+        reply(out, false,
+              "%s was convicted of what its key signed in epoch %u, and has shown no later one: "
+              "end all that uses the key, then run 'chime keygen --node --next-epoch' there, start "
+              "its chimed, and ask again when 'chime mesh' shows its new epoch",
+              name, epoch);
+        return;
+    }
+    verdict_readmit(&contact->verdict, now);
+    forget(mesh, contact);
+    mesh_judge_tell(mesh, contact, now, out);
+    reply(out, true, "%s was %s, and begins anew", name, verdict_state_name(before));
 }
 
 void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, struct mono now,

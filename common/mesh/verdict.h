@@ -98,8 +98,8 @@ void verdict_exclude(struct verdict *verdict, struct mono now, const char *cause
                      uint32_t evidence);
 /* It signed two different reports as one: not to be believed any more. */
 void verdict_convict(struct verdict *verdict, struct mono now, uint32_t evidence);
-/* An operator gave it a new key epoch: nothing of before counts. The member's own word for a new
- * epoch is none. */
+/* By an operator's word: nothing of before counts. The member's own word for a new key epoch is
+ * none. */
 void verdict_readmit(struct verdict *verdict, struct mono now);
 
 enum verdict_state verdict_state(const struct verdict *verdict);

@@ -235,3 +235,15 @@ enum mesh_verdict mesh_world_exchange(struct mesh_world *world, size_t from, siz
     }
     return verdict;
 }
+
+enum member_weight mesh_world_weight(const struct mesh_world *world, size_t by, size_t of)
+{
+    struct member_verdict verdicts[MESH_VIEW_MAX];
+    size_t count = mesh_verdicts(world->nodes[by], verdicts);
+    for (size_t i = 0; i < count; i++) {
+        if (verdicts[i].id == mesh_world_id(world, of)) {
+            return verdicts[i].weight;
+        }
+    }
+    return MEMBER_WATCHED;
+}

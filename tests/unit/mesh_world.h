@@ -47,4 +47,6 @@ enum mesh_verdict mesh_world_open(struct mesh_world *world, size_t by, size_t fr
 /* One exchange, with what it takes of a handshake. The verdict of the last packet. */
 enum mesh_verdict mesh_world_exchange(struct mesh_world *world, size_t from, size_t to,
                                       struct mesh_opened *opened);
+/* What `by` thinks of `of`; MEMBER_WATCHED if it does not say. */
+enum member_weight mesh_world_weight(const struct mesh_world *world, size_t by, size_t of);
 #endif

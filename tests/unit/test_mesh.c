@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/mesh/mesh.h"
-#include "common/mesh/mesh_show.h"
-#include "common/mesh/proof.h"
 #include "tests/unit/mesh_world.h"
 #include "tests/unit/unit.h"
 #include <string.h>
@@ -154,113 +152,6 @@ static void test_restart(void)
     mesh_world_clear(&world);
 }
 
-static enum member_weight weight_of(const struct mesh_world *world, size_t by, size_t of)
-{
-    struct member_verdict verdicts[MESH_VIEW_MAX];
-    size_t count = mesh_verdicts(world->nodes[by], verdicts);
-    for (size_t i = 0; i < count; i++) {
-        if (verdicts[i].id == mesh_world_id(world, of)) {
-            return verdicts[i].weight;
-        }
-    }
-    return MEMBER_WATCHED;
-}
-
-/* What is kept proves to somebody else who the liar is. */
-static void check_proof(const struct mesh_world *world, size_t at, enum evidence_kind kind,
-                        uint64_t liar)
-{
-    static char text[PROOF_TEXT_MAX];
-    char error[PROOF_ERROR_MAX];
-    struct proof *proof = proof_create();
-    size_t size = mesh_proof_write(world->nodes[at], 1, text, sizeof(text));
-    CU_ASSERT_PTR_NOT_NULL_FATAL(proof);
-    CU_ASSERT_TRUE_FATAL(size > 0);
-    CU_ASSERT_EQUAL(proof_read(bytes_make(text, size), NULL, NULL, proof, error), PROOF_OK);
-    CU_ASSERT_EQUAL(proof->kind, kind);
-    CU_ASSERT_EQUAL(proof->accused[0], liar);
-    CU_ASSERT_EQUAL(mesh_proof_write(world->nodes[at], 0, text, sizeof(text)), 0);
-    CU_ASSERT_EQUAL(mesh_proof_write(world->nodes[at], 1, text, size), 0);
-    proof_destroy(proof);
-}
-
-static bool has_proof(const struct mesh_world *world, size_t at, uint32_t number)
-{
-    static char text[PROOF_TEXT_MAX];
-    return mesh_proof_write(world->nodes[at], number, text, sizeof(text)) > 0;
-}
-
-/* The same number under two reports: its author is convicted, and those who are told know too. */
-static void test_equivocation_convicts(void)
-{
-    struct mesh_world world;
-    struct mesh_opened opened;
-    mesh_world_init(&world, 3);
-    mesh_world_start_all(&world);
-    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
-    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 2, &opened), MESH_TIME);
-    size_t total = mesh_total(world.nodes[0]);
-    mesh_world_pass(&world, 16 * NS_PER_S);
-    /* Its state was copied: it begins with the numbers of before. */
-    struct mesh_options options = mesh_world_options(&world, 1);
-    mesh_world_start(&world, 1, &options);
-    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 1, 0, &opened), MESH_TIME);
-    CU_ASSERT_EQUAL(weight_of(&world, 0, 1), MEMBER_CONVICTED);
-    CU_ASSERT_EQUAL(mesh_total(world.nodes[0]), total);
-    CU_ASSERT_NOT_EQUAL(weight_of(&world, 2, 1), MEMBER_CONVICTED);
-    for (int i = 0; i < 4; i++) { /* an accusation and a proof, in fragments */
-        mesh_world_pass(&world, 16 * NS_PER_S);
-        CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 2, &opened), MESH_TIME);
-    }
-    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 2, 1, &opened), MESH_TIME);
-    CU_ASSERT_EQUAL(weight_of(&world, 2, 1), MEMBER_CONVICTED);
-    check_proof(&world, 0, EVIDENCE_EQUIVOCATION, mesh_world_id(&world, 1));
-    check_proof(&world, 2, EVIDENCE_EQUIVOCATION, mesh_world_id(&world, 1));
-    CU_ASSERT_FALSE(has_proof(&world, 0, 2));
-    mesh_world_clear(&world);
-}
-
-/* 1 is ahead; 3 sees its report, 2 that of 3, and 0 all of them. */
-static void contradict(struct mesh_world *world)
-{
-    struct mesh_opened opened; /* it is in the future: reports count, and answers don't */
-    (void)mesh_world_exchange(world, 0, 1, &opened);
-    (void)mesh_world_exchange(world, 3, 1, &opened);
-    mesh_world_pass(world, MESH_REPORT_NS);
-    (void)mesh_world_exchange(world, 0, 3, &opened);
-    (void)mesh_world_exchange(world, 2, 3, &opened);
-    mesh_world_pass(world, MESH_REPORT_NS);
-    (void)mesh_world_exchange(world, 0, 2, &opened);
-}
-
-/* The chain is there to be shown as long as the verdict stands, however many proofs come after it,
- * and when its reports have long given way to newer ones. */
-static void test_causality_is_kept(void)
-{
-    struct mesh_world world;
-    uint64_t liar;
-    mesh_world_init(&world, 4);
-    liar = mesh_world_id(&world, 1);
-    world.wrong_ns[1] = 5 * NS_PER_S;
-    world.own[3].before_ns = world.own[3].after_ns = 9 * NS_PER_S; /* contradicts nobody */
-    for (size_t i = 0; i < 4; i++) {
-        struct mesh_options options = mesh_world_options(&world, i);
-        options.faults = 0; /* who contradicts one is excluded */
-        mesh_world_start(&world, i, &options);
-    }
-    contradict(&world);
-    check_proof(&world, 0, EVIDENCE_CAUSALITY, liar);
-    CU_ASSERT_EQUAL(weight_of(&world, 0, 1), MEMBER_WATCHED);
-    for (int i = 0; i < 40 && !has_proof(&world, 0, 40); i++) {
-        mesh_world_pass(&world, 16 * NS_PER_S);
-        contradict(&world);
-    }
-    CU_ASSERT_TRUE(has_proof(&world, 0, 40));
-    CU_ASSERT_FALSE(has_proof(&world, 0, 2));
-    check_proof(&world, 0, EVIDENCE_CAUSALITY, liar);
-    mesh_world_clear(&world);
-}
-
 static bool has_text(const struct mesh_world *world, const char *text)
 {
     for (size_t i = 0; i < world->out.count; i++) {
@@ -305,7 +196,7 @@ static void test_twins(void)
         }
     }
     CU_ASSERT_TRUE(is_said);
-    CU_ASSERT_NOT_EQUAL(weight_of(&world, 0, 1), MEMBER_CONVICTED);
+    CU_ASSERT_NOT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_CONVICTED);
     mesh_world_clear(&world);
 }
 
@@ -359,7 +250,7 @@ static void test_restart_is_one_disruption(void)
     for (int i = 0; i < 20; i++) {
         judge_as_hit(&world, 0, 1);
     }
-    CU_ASSERT_EQUAL(weight_of(&world, 0, 1), MEMBER_COUNTS);
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_COUNTS);
     struct mesh_options options = mesh_world_options(&world, 1);
     options.incarnation = 2;
     mesh_world_start(&world, 1, &options);
@@ -370,7 +261,7 @@ static void test_restart_is_one_disruption(void)
         mesh_tried(world.nodes[0], mesh_world_id(&world, 1), i == 0 ? TRIAL_MISS : TRIAL_HIT,
                    mesh_world_reading(&world), &world.out);
     }
-    CU_ASSERT_EQUAL(weight_of(&world, 0, 1), MEMBER_COUNTS);
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_COUNTS);
     mesh_world_clear(&world);
 }
 
@@ -486,8 +377,6 @@ static const struct unit_case cases[] = {
     {"stripped fields gain nothing", test_stripped_fields_gain_nothing},
     {"a stranger", test_stranger},
     {"a restart", test_restart},
-    {"equivocation convicts", test_equivocation_convicts},
-    {"causality is kept", test_causality_is_kept},
     {"twins", test_twins},
     {"the next key epoch", test_next_epoch},
     {"a restart is one disruption", test_restart_is_one_disruption},

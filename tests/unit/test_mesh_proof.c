@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* What members are convicted of and excluded for, how it is shown to others, and their way back. */
+#include "common/mesh/mesh.h"
+#include "common/mesh/mesh_show.h"
+#include "common/mesh/proof.h"
+#include "tests/unit/mesh_world.h"
+#include "tests/unit/unit.h"
+#include <string.h>
+
+/* What is kept proves to somebody else who the liar is. */
+static void check_proof(const struct mesh_world *world, size_t at, enum evidence_kind kind,
+                        uint64_t liar)
+{
+    static char text[PROOF_TEXT_MAX];
+    char error[PROOF_ERROR_MAX];
+    struct proof *proof = proof_create();
+    size_t size = mesh_proof_write(world->nodes[at], 1, text, sizeof(text));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(proof);
+    CU_ASSERT_TRUE_FATAL(size > 0);
+    CU_ASSERT_EQUAL(proof_read(bytes_make(text, size), NULL, NULL, proof, error), PROOF_OK);
+    CU_ASSERT_EQUAL(proof->kind, kind);
+    CU_ASSERT_EQUAL(proof->accused[0], liar);
+    CU_ASSERT_EQUAL(mesh_proof_write(world->nodes[at], 0, text, sizeof(text)), 0);
+    CU_ASSERT_EQUAL(mesh_proof_write(world->nodes[at], 1, text, size), 0);
+    proof_destroy(proof);
+}
+
+static bool has_proof(const struct mesh_world *world, size_t at, uint32_t number)
+{
+    static char text[PROOF_TEXT_MAX];
+    return mesh_proof_write(world->nodes[at], number, text, sizeof(text)) > 0;
+}
+
+/* The same number under two reports: its author is convicted, and those who are told know too. */
+static void test_equivocation_convicts(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 2, &opened), MESH_TIME);
+    size_t total = mesh_total(world.nodes[0]);
+    mesh_world_pass(&world, 16 * NS_PER_S);
+    /* Its state was copied: it begins with the numbers of before. */
+    struct mesh_options options = mesh_world_options(&world, 1);
+    mesh_world_start(&world, 1, &options);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 1, 0, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_CONVICTED);
+    CU_ASSERT_EQUAL(mesh_total(world.nodes[0]), total);
+    CU_ASSERT_NOT_EQUAL(mesh_world_weight(&world, 2, 1), MEMBER_CONVICTED);
+    for (int i = 0; i < 4; i++) { /* an accusation and a proof, in fragments */
+        mesh_world_pass(&world, 16 * NS_PER_S);
+        CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 2, &opened), MESH_TIME);
+    }
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 2, 1, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 2, 1), MEMBER_CONVICTED);
+    check_proof(&world, 0, EVIDENCE_EQUIVOCATION, mesh_world_id(&world, 1));
+    check_proof(&world, 2, EVIDENCE_EQUIVOCATION, mesh_world_id(&world, 1));
+    CU_ASSERT_FALSE(has_proof(&world, 0, 2));
+    mesh_world_clear(&world);
+}
+
+static bool is_readmitted(struct mesh_world *world, const char *member, const char *words)
+{
+    world->out.count = 0;
+    mesh_readmit(world->nodes[0], member, world->now, &world->out);
+    CU_ASSERT_TRUE_FATAL(world->out.count > 0);
+    const struct action *last = &world->out.items[world->out.count - 1];
+    CU_ASSERT_EQUAL_FATAL(last->kind, ACTION_REPLY);
+    CU_ASSERT_PTR_NOT_NULL(strstr(last->reply.text, words));
+    return last->reply.is_done;
+}
+
+/* Once convicted, it takes a new key epoch and an operator's word, both; what was proved of the old
+ * epoch does not come back by others who still tell of it. */
+static void test_readmission(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 2, &opened), MESH_TIME);
+    CU_ASSERT_FALSE(is_readmitted(&world, "nobody", "no member of the mesh"));
+    mesh_world_pass(&world, 16 * NS_PER_S);
+    struct mesh_options options = mesh_world_options(&world, 1);
+    mesh_world_start(&world, 1, &options);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 1, 0, &opened), MESH_TIME);
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_CONVICTED);
+    CU_ASSERT_FALSE(is_readmitted(&world, "node-1", "--next-epoch"));
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_CONVICTED);
+
+    options.key_epoch++;
+    mesh_world_start(&world, 1, &options);
+    for (int i = 0; i < 4; i++) { /* 2 hears of the proof, and tells of it */
+        mesh_world_pass(&world, 16 * NS_PER_S);
+        (void)mesh_world_exchange(&world, 0, 2, &opened);
+        (void)mesh_world_exchange(&world, 1, 0, &opened);
+    }
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_CONVICTED); /* its own word is none */
+    CU_ASSERT_TRUE(is_readmitted(&world, "node-1", "was convicted, and begins anew"));
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_AT_FIRST);
+    for (int i = 0; i < 4; i++) {
+        mesh_world_pass(&world, 16 * NS_PER_S);
+        (void)mesh_world_exchange(&world, 2, 0, &opened);
+        CU_ASSERT_EQUAL(mesh_world_exchange(&world, 1, 0, &opened), MESH_TIME);
+    }
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_AT_FIRST);
+    mesh_world_clear(&world);
+}
+
+/* 1 is ahead; 3 sees its report, 2 that of 3, and 0 all of them. */
+static void contradict(struct mesh_world *world)
+{
+    struct mesh_opened opened; /* it is in the future: reports count, and answers don't */
+    (void)mesh_world_exchange(world, 0, 1, &opened);
+    (void)mesh_world_exchange(world, 3, 1, &opened);
+    mesh_world_pass(world, MESH_REPORT_NS);
+    (void)mesh_world_exchange(world, 0, 3, &opened);
+    (void)mesh_world_exchange(world, 2, 3, &opened);
+    mesh_world_pass(world, MESH_REPORT_NS);
+    (void)mesh_world_exchange(world, 0, 2, &opened);
+}
+
+/* The chain is there to be shown as long as the verdict stands, however many proofs come after it,
+ * and when its reports have long given way to newer ones. */
+static void test_causality_is_kept(void)
+{
+    struct mesh_world world;
+    uint64_t liar;
+    mesh_world_init(&world, 4);
+    liar = mesh_world_id(&world, 1);
+    world.wrong_ns[1] = 5 * NS_PER_S;
+    world.own[3].before_ns = world.own[3].after_ns = 9 * NS_PER_S; /* contradicts nobody */
+    for (size_t i = 0; i < 4; i++) {
+        struct mesh_options options = mesh_world_options(&world, i);
+        options.faults = 0; /* who contradicts one is excluded */
+        mesh_world_start(&world, i, &options);
+    }
+    contradict(&world);
+    check_proof(&world, 0, EVIDENCE_CAUSALITY, liar);
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_WATCHED);
+    for (int i = 0; i < 40 && !has_proof(&world, 0, 40); i++) {
+        mesh_world_pass(&world, 16 * NS_PER_S);
+        contradict(&world);
+    }
+    CU_ASSERT_TRUE(has_proof(&world, 0, 40));
+    CU_ASSERT_FALSE(has_proof(&world, 0, 2));
+    check_proof(&world, 0, EVIDENCE_CAUSALITY, liar);
+    mesh_world_clear(&world);
+}
+
+static const struct unit_case cases[] = {
+    {"equivocation convicts", test_equivocation_convicts},
+    {"causality is kept", test_causality_is_kept},
+    {"readmission", test_readmission},
+};
+UNIT_MAIN("mesh proof", cases)
