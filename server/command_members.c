@@ -103,12 +103,11 @@ static void write_odds(struct json *json, const struct mesh_status *status)
 
 static void write_budget(struct json *json, const struct mesh_status *status)
 {
-    unsigned left = status->lost < status->faults ? status->faults - status->lost : 0;
     json_open_object(json, "budget");
     json_put_integer(json, "nodes", status->nodes);
     json_put_integer(json, "faults", status->faults);
     json_put_integer(json, "lost", status->lost);
-    json_put_integer(json, "left", left);
+    json_put_integer(json, "left", status->left);
     json_put_boolean(json, "degraded", status->is_degraded);
     json_put_integer(json, "asked", status->asked);
     write_odds(json, status);
@@ -225,6 +224,7 @@ static void write_pair(struct json *json, const struct mesh_status_pair *pair)
     json_open_object(json, NULL);
     json_put_integer(json, "offset_ns", pair->offset_ns);
     json_put_integer(json, "error_ns", pair->error_ns);
+    json_put_boolean(json, "measured", pair->is_measured);
     json_close_object(json);
 }
 
@@ -276,6 +276,7 @@ size_t command_members(const struct mesh_status *status, char *out, size_t room)
         }
     }
     json_close_array(&json);
+    json_put_boolean(&json, "contradictory", status->is_impossible);
     write_matrix(&json, status);
     write_packets(&json, status);
     return command_answer_end(&json);

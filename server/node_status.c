@@ -21,6 +21,5 @@ bool node_mesh_status(const struct node *node, struct reading now, struct mesh_s
             member->address = *address;
         }
     }
-    mesh_status_measured(status);
     return true;
 }

@@ -44,7 +44,7 @@ struct examination {
     struct survey_result served;
     char served_name[ADDRESS_TEXT_MAX];
     char error[ASK_ERROR_MAX];
-    json_t *version, *status, *status_after, *sources;
+    json_t *version, *status, *status_after, *sources, *mesh;
     struct doctor doctor;
 };
 
@@ -71,6 +71,9 @@ static void ask_daemon(struct examination *examination)
     }
     facts->version = examination->version = ask(examination, "version");
     facts->sources = examination->sources = ask(examination, "sources");
+    examination->mesh = ask(examination, "mesh");
+    examination->error[0] = '\0'; /* it is an error where there is no mesh */
+    facts->mesh = examination->mesh;
     facts->status = examination->status = ask(examination, "status");
     facts->kernel_error = kernel_clock_read(&facts->kernel);
     facts->status_after = examination->status_after = ask(examination, "status");
@@ -254,6 +257,7 @@ static void release(struct examination *examination)
     survey_clear(&examination->served, 1);
     json_decref(examination->version);
     json_decref(examination->sources);
+    json_decref(examination->mesh);
     json_decref(examination->status);
     json_decref(examination->status_after);
     inquiry_close(&examination->inquiry);

@@ -198,6 +198,7 @@ void doctor_examine(struct doctor *doctor, const struct doctor_facts *facts)
     }
     examine_daemon(doctor, facts);
     doctor_examine_sources(doctor, facts);
+    doctor_examine_mesh(doctor, facts);
     examine_condition(doctor, facts->status);
     doctor_examine_clock(doctor, facts);
     examine_serving(doctor, facts);

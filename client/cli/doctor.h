@@ -45,6 +45,7 @@ struct doctor_facts {
     const json_t *status;
     const json_t *status_after; /* asked again, after the kernel was */
     const json_t *sources;
+    const json_t *mesh; /* NULL: it is no node of one */
     int kernel_error; /* 0: kernel is set */
     struct kernel_state kernel;
     size_t rival_count;
@@ -65,12 +66,13 @@ bool doctor_has_failed(const struct doctor *doctor);
 const char *doctor_result_name(enum doctor_result result);
 
 /* The parts, for each other: doctor.c the daemon itself, doctor_sources.c whom it asks,
- * doctor_clock.c the clock. */
+ * doctor_clock.c the clock, doctor_mesh.c the mesh. */
 void doctor_add(struct doctor *doctor, const char *step, enum doctor_result result,
                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Of the finding added last. */
 void doctor_next(struct doctor *doctor, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void doctor_examine_sources(struct doctor *doctor, const struct doctor_facts *facts);
+void doctor_examine_mesh(struct doctor *doctor, const struct doctor_facts *facts);
 void doctor_examine_clock(struct doctor *doctor, const struct doctor_facts *facts);
 #endif

@@ -274,8 +274,8 @@ static void print_matrix(FILE *out, const json_t *answer, const struct paint *pa
     if (count < 2) {
         return;
     }
-    fprintf(out, "\n%sWhat each (line) says of each (column), its clock less the sayer's%s\n%-14s",
-            paint->strong, paint->end, "");
+    fprintf(out, "\n%sThe clock of each (column) less that of each (line)%s\n%-14s", paint->strong,
+            paint->end, "");
     for (size_t j = 0; j < columns; j++) {
         fprintf(out, " %*.*s", COLUMN, COLUMN, name_at(members, j, name));
     }
@@ -287,6 +287,10 @@ static void print_matrix(FILE *out, const json_t *answer, const struct paint *pa
             print_cell(out, json_array_get(row, j));
         }
         fputc('\n', out);
+    }
+    if (answer_is_true(answer, "contradictory")) {
+        fprintf(out, "%sSome of it is false: along a loop it contradicts itself.%s\n", paint->doubt,
+                paint->end);
     }
     if (columns < count) {
         fprintf(out, "(%zu more columns with --json)\n", count - columns);

@@ -15,9 +15,10 @@
 #define MESH_STATUS_NEVER INT64_MIN /* of an age */
 #define MESH_STATUS_NOBODY UINT32_MAX
 
-/* What one says of another's clock: less its own, give or take. */
+/* A clock less another, give or take. */
 struct mesh_status_pair {
     bool is_known;
+    bool is_measured; /* by one of the two; else it is put together through a third */
     int64_t offset_ns;
     int64_t error_ns;
 };
@@ -78,7 +79,8 @@ struct mesh_status {
     struct own_claim own;
     unsigned nodes;  /* n, and ... */
     unsigned faults; /* ... f, less those that are convicted */
-    unsigned lost;   /* of n: excluded, convicted or unreachable */
+    unsigned lost;   /* excluded, convicted or unreachable */
+    unsigned left;   /* so many more may be */
     bool is_degraded;
     unsigned asked;        /* the view */
     unsigned choices;      /* whom it is drawn from */
@@ -89,9 +91,10 @@ struct mesh_status {
 
     size_t count;
     struct mesh_status_member members[MESH_STATUS_MEMBERS_MAX];
-    /* What was measured: by the row of the column. 0 is ourselves. By our own measurement where we
-     * have one, else as reported. Where three go round and do not come back to where they began,
-     * by more than their error bars, that is the loop's surplus. */
+    /* The column's clock less the row's, from what both said of it (common/mesh/graph.h). 0 is
+     * ourselves. Where three go round and do not come back to where they began, by more than their
+     * error bars, that is the loop's surplus. */
+    bool is_impossible; /* some of what was said is false: it contradicts itself along a loop */
     size_t matrix_count;
     struct mesh_status_pair matrix[MESH_STATUS_MATRIX_MAX][MESH_STATUS_MATRIX_MAX];
 

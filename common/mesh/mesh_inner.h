@@ -8,6 +8,7 @@
 #define COMMON_MESH_MESH_INNER_H
 #include "common/auth/certificate.h"
 #include "common/auth/pairing.h"
+#include "common/base/mesh_status.h"
 #include "common/mesh/berkeley.h"
 #include "common/mesh/evidence.h"
 #include "common/mesh/graph.h"
@@ -376,6 +377,8 @@ enum mesh_verdict mesh_report_claim(const struct mesh *mesh, const struct mesh_c
 /* mesh_graph.c */
 /* Once in a while, with what was measured. */
 void mesh_graph_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct mono now);
+/* The matrix of the status, and surpluses, for the members whose place is set. */
+void mesh_graph_show(const struct mesh *mesh, struct mono now, struct mesh_status *status);
 /* Zeros for a member that is not asked. */
 void mesh_graph_look(const struct mesh *mesh, size_t member, struct graph_finding *finding);
 

@@ -212,7 +212,7 @@ void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, 
                              "until enough are back ('chime mesh' says who)"
                            : "mesh: the fault budget holds again: %u of %u members are excluded, "
                              "convicted or unreachable, and at most %u may be",
-                       mesh->budget.lost, mesh->budget.members, mesh->budget.faults);
+                       mesh->budget.lost, (unsigned)mesh_total(mesh), mesh->options.faults);
     }
     mesh->is_degraded = mesh->budget.is_spent;
     mesh_graph_run(mesh, outlook, now);

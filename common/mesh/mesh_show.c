@@ -2,7 +2,6 @@
 #include "common/mesh/mesh_show.h"
 #include "common/mesh/mesh_inner.h"
 #include "common/mesh/proof.h"
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,50 +95,6 @@ static void show_member(const struct mesh *mesh, size_t index, struct mono now,
     show_finding(mesh, index, shown);
 }
 
-static const struct mesh_status_member *place_of(const struct mesh_status *status, uint32_t tag)
-{
-    for (size_t i = 0; i < status->count; i++) {
-        if (identity_tag(status->members[i].id) == tag) {
-            return &status->members[i];
-        }
-    }
-    return NULL;
-}
-
-/* An entry's error: half of the round trip, and three deviations of what was measured. */
-static int64_t error_of(const struct report_entry *entry)
-{
-    double sd_ns = exp2(entry->dispersion_log2 / 256.0) * 1e9;
-    int64_t delay_ns =
-        entry->delay_f28 == UINT32_MAX ? 16 * NS_PER_S : report_width_to_ns(entry->delay_f28);
-    return delay_ns / 2 + (int64_t)fmin(3 * sd_ns, 16e9);
-}
-
-/* What members reported of each other, and of us. */
-static void show_matrix(const struct mesh *mesh, struct mesh_status *status)
-{
-    for (size_t i = 0; i < status->count; i++) {
-        const struct mesh_contact *contact = mesh_contact_of(mesh, i);
-        uint32_t row = status->members[i].place;
-        if (row == MESH_STATUS_NOBODY || contact == NULL || !contact->has_report) {
-            continue;
-        }
-        for (size_t j = 0; j < contact->report.count; j++) {
-            const struct report_entry *entry = &contact->report.entries[j];
-            const struct mesh_status_member *peer = place_of(status, entry->peer);
-            uint32_t column = entry->peer == identity_tag(status->id) ? 0
-                              : peer != NULL                          ? peer->place
-                                                                      : MESH_STATUS_NOBODY;
-            if (column != MESH_STATUS_NOBODY && column != row) {
-                status->matrix[row][column] =
-                    (struct mesh_status_pair){.is_known = true,
-                                              .offset_ns = report_offset_to_ns(entry->offset_f28),
-                                              .error_ns = error_of(entry)};
-            }
-        }
-    }
-}
-
 static void show_hlc(const struct mesh *mesh, struct mesh_status *status)
 {
     struct hlc *hlc = (struct hlc *)(uintptr_t)&mesh->hlc; /* it is only read */
@@ -165,6 +120,7 @@ void mesh_status(const struct mesh *mesh, struct reading now, struct mesh_status
     status->nodes = mesh->budget.members > 0 ? mesh->budget.members : (unsigned)mesh_total(mesh);
     status->faults = mesh->budget.members > 0 ? mesh->budget.faults : mesh->options.faults;
     status->lost = mesh->budget.lost;
+    status->left = mesh->budget.members > 0 ? mesh->budget.left : mesh->options.faults;
     status->is_degraded = mesh->is_degraded;
     show_hlc(mesh, status);
     status->matrix_count = 1;
@@ -179,69 +135,11 @@ void mesh_status(const struct mesh *mesh, struct reading now, struct mesh_status
             shown->place = (uint32_t)status->matrix_count++;
         }
     }
-    show_matrix(mesh, status);
+    mesh_graph_show(mesh, now.mono, status);
     _Static_assert((int)MESH_VERDICTS <= MESH_STATUS_COUNTS_MAX, "all verdicts are shown");
     for (int i = 0; i < MESH_VERDICTS; i++) {
         status->verdicts[status->verdict_count].name = mesh_verdict_name((enum mesh_verdict)i);
         status->verdicts[status->verdict_count++].count = mesh->counts[i];
-    }
-}
-
-/* By either of the two: what b says of a is what a says of b, the other way round. */
-static bool pair_of(const struct mesh_status *status, size_t a, size_t b,
-                    struct mesh_status_pair *pair)
-{
-    *pair = status->matrix[a][b];
-    if (!pair->is_known && status->matrix[b][a].is_known) {
-        *pair = status->matrix[b][a];
-        pair->offset_ns = -pair->offset_ns;
-    }
-    return pair->is_known;
-}
-
-/* How much more than its error bars a way round three of them is off. */
-static int64_t surplus_of(const struct mesh_status *status, size_t a, size_t b, size_t c)
-{
-    struct mesh_status_pair first, second, third;
-    if (!pair_of(status, a, b, &first) || !pair_of(status, b, c, &second) ||
-        !pair_of(status, c, a, &third)) {
-        return 0;
-    }
-    double sum_ns = (double)first.offset_ns + (double)second.offset_ns + (double)third.offset_ns;
-    double error_ns = (double)first.error_ns + (double)second.error_ns + (double)third.error_ns;
-    double surplus_ns = fabs(sum_ns) - error_ns;
-    return surplus_ns > 0 ? (int64_t)surplus_ns : 0;
-}
-
-static int64_t largest_surplus(const struct mesh_status *status, size_t place)
-{
-    int64_t largest_ns = 0;
-    for (size_t i = 0; i < status->matrix_count; i++) {
-        for (size_t j = i + 1; j < status->matrix_count; j++) {
-            int64_t surplus_ns = i != place && j != place ? surplus_of(status, place, i, j) : 0;
-            largest_ns = surplus_ns > largest_ns ? surplus_ns : largest_ns;
-        }
-    }
-    return largest_ns;
-}
-
-void mesh_status_measured(struct mesh_status *status)
-{
-    for (size_t i = 0; i < status->count; i++) {
-        const struct mesh_status_member *member = &status->members[i];
-        const struct member_measure *measure = &member->measure;
-        if (member->place != MESH_STATUS_NOBODY && measure->has_estimate) {
-            status->matrix[0][member->place] = (struct mesh_status_pair){
-                .is_known = true,
-                .offset_ns = (int64_t)fmax(-9e18, fmin(9e18, measure->offset_ns)),
-                .error_ns = measure->delay_ns / 2 + (int64_t)fmin(3 * measure->offset_sd_ns, 16e9)};
-        }
-    }
-    for (size_t i = 0; i < status->count; i++) {
-        struct mesh_status_member *member = &status->members[i];
-        if (member->place != MESH_STATUS_NOBODY) {
-            member->surplus_ns = largest_surplus(status, member->place);
-        }
     }
 }
 

@@ -5,10 +5,8 @@
 #include "common/base/mesh_status.h"
 #include "common/mesh/mesh.h"
 
-/* Some 150 kB. Measures, and the matrix's first row, are node_mesh_status()'s. */
+/* Some 150 kB. Measures are node_mesh_status()'s. */
 void mesh_status(const struct mesh *mesh, struct reading now, struct mesh_status *status);
-/* After the measures are in: our own row of the matrix, and surpluses. */
-void mesh_status_measured(struct mesh_status *status);
 /* Writes a proof that is kept, terminated (PROOF_TEXT_MAX of common/mesh/proof.h is room enough).
  * One on which a
  * verdict is founded is kept as long as that stands. Returns its length; 0: there is none. */

@@ -321,6 +321,7 @@ struct verdict_budget verdict_budget(const struct verdict_tally *tally, unsigned
         .members = members - least(convicted, members),
         .faults = faults - least(convicted, faults),
         .lost = lost,
+        .left = faults - least(lost, faults),
         .is_spent = lost > faults,
     };
 }

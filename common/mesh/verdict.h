@@ -119,6 +119,7 @@ struct verdict_budget {
     unsigned members; /* n, less those that are convicted */
     unsigned faults;  /* f, less those that are convicted */
     unsigned lost;    /* excluded, convicted or unreachable */
+    unsigned left;    /* so many more may be lost: of the whole f, as lost counts convicted ones */
     bool is_spent;    /* more are lost than f: an alarm, and an interval that only ages */
 };
 

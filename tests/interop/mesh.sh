@@ -354,6 +354,32 @@ check_proof() {
     pass "a proof against node 5, verified elsewhere by the CA's key alone"
 }
 
+# Not by an operator's word alone, and not by somebody else's; who is held nothing against may begin anew.
+refuse_readmission() {
+    in_node 1 "$CHIME" mesh readmit --socket "$WORK/node1.sock" node5 > "$WORK/readmitted" 2>&1 &&
+        fail "node 5 has no new key epoch: $(cat "$WORK/readmitted")"
+    grep -q -e "--next-epoch" "$WORK/readmitted" || fail "it should say what is missing: $(cat "$WORK/readmitted")"
+    in_node 1 "$CHIME" mesh readmit --socket "$WORK/node1.sock" "$(id_of 3)" > "$WORK/readmitted" 2>&1 ||
+        fail "node 3 may begin anew: $(cat "$WORK/readmitted")"
+    has_state 1 node5 convicted || fail "node 5 should stay convicted: $(members_of 1)"
+    pass "readmitted: $(cat "$WORK/readmitted")"
+}
+
+doctor_says() { # NODE PATTERN
+    in_node "$1" "$CHIME" doctor --socket "$WORK/node$1.sock" > "$WORK/doctor$1" 2>&1
+    grep -qE -e "$2" "$WORK/doctor$1"
+}
+
+# What it says follows from upkeep every 16 s.
+ask_doctor() { # NODE PATTERN…
+    local node=$1 pattern
+    shift
+    for pattern; do
+        wait_until "the doctor of node $node says it" doctor_says "$node" "$pattern" > /dev/null ||
+            fail "the doctor should say '$pattern': $(cat "$WORK/doctor$node")"
+    done
+}
+
 id_of() { # NODE
     grep -o '"id": *"[0-9a-f]*"' "$WORK/keygen$1.json" | grep -o '[0-9a-f]\{16\}'
 }
@@ -389,7 +415,12 @@ identity() {
     start_twice
     copy_identity
     check_proof
+    refuse_readmission
     lose_state
+    ask_doctor 1 "^warn  members +node5 is convicted" "^warn  members +node4 .*is unreachable" \
+        "^fail  faults +the fault budget is spent"
+    ask_doctor 4 "^fail  identity +node $(id_of 4) does not join" "--next-epoch"
+    pass "the doctor: $(grep -h "^fail  [fi][ad]" "$WORK/doctor1" "$WORK/doctor4" | tr '\n' ';')"
 }
 
 mesh() {

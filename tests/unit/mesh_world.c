@@ -30,6 +30,7 @@ void mesh_world_init(struct mesh_world *world, size_t count)
     world->count = count;
     world->now.ns = NS_PER_S;
     random_init_seeded(&world->random, 4711);
+    world->measured_ns = 1000;
     for (size_t i = 0; i < count; i++) {
         char error[IDENTITY_ERROR_MAX], text[ADDRESS_TEXT_MAX];
         struct address address = mesh_world_address(i, 0);
@@ -109,11 +110,12 @@ static struct mesh_outlook outlook_of(struct mesh_world *world, size_t index)
     for (size_t i = 0; i < world->count; i++) {
         if (i != index) {
             outlook.peers[outlook.count].id = mesh_world_id(world, i);
-            outlook.peers[outlook.count++].measure = (struct member_measure){.has_estimate = true,
-                                                                             .offset_ns = 1000,
-                                                                             .offset_sd_ns = 2000,
-                                                                             .delay_ns = NS_PER_MS,
-                                                                             .sampled = world->now};
+            outlook.peers[outlook.count++].measure =
+                (struct member_measure){.has_estimate = true,
+                                        .offset_ns = world->measured_ns,
+                                        .offset_sd_ns = 2000,
+                                        .delay_ns = NS_PER_MS,
+                                        .sampled = world->now};
         }
     }
     return outlook;
@@ -126,6 +128,13 @@ static void look(struct mesh_world *world, size_t index)
     if (mesh_needs_signature(world->nodes[index], world->now)) {
         mesh_sign(world->nodes[index], &outlook, mesh_world_reading(world));
     }
+}
+
+void mesh_world_run(struct mesh_world *world, size_t index)
+{
+    struct mesh_outlook outlook = outlook_of(world, index);
+    world->out.count = 0;
+    mesh_run(world->nodes[index], &outlook, mesh_world_reading(world), &world->out);
 }
 
 bool mesh_world_request(struct mesh_world *world, size_t from, size_t to, struct action_send *send)

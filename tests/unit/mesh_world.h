@@ -17,6 +17,7 @@ struct mesh_world {
     struct mesh_member_options members[MESH_WORLD_MAX];
     struct own_claim own[MESH_WORLD_MAX];
     int64_t wrong_ns[MESH_WORLD_MAX]; /* by what its clock is ahead of the truth */
+    double measured_ns;               /* that each says of all others' clocks */
     struct mono now;
     struct actions out;
 };
@@ -47,6 +48,8 @@ enum mesh_verdict mesh_world_open(struct mesh_world *world, size_t by, size_t fr
 /* One exchange, with what it takes of a handshake. The verdict of the last packet. */
 enum mesh_verdict mesh_world_exchange(struct mesh_world *world, size_t from, size_t to,
                                       struct mesh_opened *opened);
+/* Its upkeep, with what it measured. */
+void mesh_world_run(struct mesh_world *world, size_t index);
 /* What `by` thinks of `of`; MEMBER_WATCHED if it does not say. */
 enum member_weight mesh_world_weight(const struct mesh_world *world, size_t by, size_t of);
 #endif

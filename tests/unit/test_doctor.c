@@ -24,12 +24,23 @@ static const char healthy_sources[] =
     "{\"name\":\"b\",\"address\":\"192.0.2.2\",\"state\":\"combined\",\"reach\":1},"
     "{\"name\":\"c\",\"address\":\"192.0.2.3\",\"state\":\"combined\",\"reach\":128}]}";
 
+static const char healthy_mesh[] =
+    "{\"version\":1,\"self\":{\"id\":\"00112233445566aa\",\"key_epoch\":2,\"incarnation\":9,"
+    "\"state_is_lost\":false,\"before_ns\":2000000,\"after_ns\":2000000},"
+    "\"budget\":{\"nodes\":5,\"faults\":2,\"lost\":0,\"left\":2,\"degraded\":false},\"members\":["
+    "{\"name\":\"m\",\"address\":\"192.0.2.9:123\",\"slot\":\"near\",\"state\":\"truechimer\","
+    "\"cause\":\"agreed\",\"evidence\":null,\"report\":{\"same_membership\":true,"
+    "\"before_ns\":2000000,\"after_ns\":2000000},\"measure\":{\"offset_ns\":3000000.0,"
+    "\"delay_ns\":1000000}},"
+    "{\"name\":\"o\",\"address\":null,\"slot\":null,\"state\":null,\"report\":null,"
+    "\"measure\":null}]}";
+
 struct patient {
     struct doctor_facts facts;
     struct doctor doctor;
     struct ask ask;
     struct survey_result served;
-    json_t *status, *sources;
+    json_t *status, *sources, *mesh;
 };
 
 static struct patient *patient_create(void)
@@ -38,6 +49,7 @@ static struct patient *patient_create(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(patient);
     patient->status = json_loads(healthy, 0, NULL);
     patient->sources = json_loads(healthy_sources, 0, NULL);
+    patient->mesh = json_loads(healthy_mesh, 0, NULL);
     patient->ask.place_count = 1;
     strcpy(patient->ask.places[0].path, "/run/x.sock");
     patient->served = (struct survey_result){.name = "127.0.0.1:1", .outcome = SURVEY_OK};
@@ -49,6 +61,7 @@ static struct patient *patient_create(void)
         .status = patient->status,
         .status_after = patient->status,
         .sources = patient->sources,
+        .mesh = patient->mesh,
         .kernel = {.frequency_ppm = 10.2, .is_synchronised = true, .error_max_ns = 1000000},
         .served = &patient->served};
     return patient;
@@ -58,6 +71,7 @@ static void patient_destroy(struct patient *patient)
 {
     json_decref(patient->status);
     json_decref(patient->sources);
+    json_decref(patient->mesh);
     free(patient);
 }
 
@@ -259,6 +273,58 @@ static void looks_at_the_answers(void)
 }
 
 /* Whatever is missing or odd in the answers, the checklist is walked. */
+static json_t *member(struct patient *patient)
+{
+    return json_array_get(json_object_get(patient->mesh, "members"), 0);
+}
+
+static void examines_members(void)
+{
+    struct patient *patient = patient_create();
+    CU_ASSERT_TRUE(finds(patient, "identity", DOCTOR_OK, "key epoch 2, run 9", NULL));
+    CU_ASSERT_TRUE(finds(patient, "members", DOCTOR_OK, "1 of 1 members", NULL));
+    CU_ASSERT_TRUE(finds(patient, "faults", DOCTOR_OK,
+                         "of 5 nodes 0 are excluded, convicted or unreachable, and 2 more", NULL));
+    set(member(patient), "measure", "offset_ns", json_real(5e6));
+    CU_ASSERT_TRUE(finds(patient, "clocks", DOCTOR_WARN, "m's clock is +5.00 ms", "on m"));
+    set(member(patient), "measure", "offset_ns", json_real(-5e6));
+    CU_ASSERT_TRUE(finds(patient, "clocks", DOCTOR_WARN, "m's clock is -5.00 ms", "on m"));
+    set(patient->mesh, NULL, "contradictory", json_true());
+    CU_ASSERT_TRUE(finds(patient, "loops", DOCTOR_WARN, "can't all be true", "chime mesh"));
+    set(member(patient), "report", "same_membership", json_false());
+    CU_ASSERT_TRUE(finds(patient, "membership", DOCTOR_WARN, "1 of 1 members", "chime reload"));
+    set(member(patient), NULL, "state", json_string("excluded"));
+    CU_ASSERT_TRUE(finds(patient, "members", DOCTOR_WARN, "m is excluded: agreed", "excluded"));
+    set(member(patient), NULL, "state", json_string("convicted"));
+    set(member(patient), NULL, "evidence", json_integer(3));
+    CU_ASSERT_TRUE(finds(patient, "members", DOCTOR_WARN, "m is convicted", "evidence 3"));
+    set(member(patient), NULL, "state", json_string("unreachable"));
+    CU_ASSERT_TRUE(finds(patient, "members", DOCTOR_WARN, "m (192.0.2.9:123)", "192.0.2.9"));
+    CU_ASSERT_TRUE(finds(patient, "members", DOCTOR_FAIL, "0 of 1 members", "firewall"));
+    patient_destroy(patient);
+}
+
+static void examines_the_budget(void)
+{
+    struct patient *patient = patient_create();
+    set(patient->mesh, "budget", "lost", json_integer(2));
+    set(patient->mesh, "budget", "left", json_integer(0));
+    CU_ASSERT_TRUE(finds(patient, "faults", DOCTOR_WARN, "no more may be", "chime mesh"));
+    set(patient->mesh, "budget", "degraded", json_true());
+    CU_ASSERT_TRUE(finds(patient, "faults", DOCTOR_FAIL, "budget is spent", "chime mesh"));
+    set(patient->mesh, "budget", "faults", json_integer(3));
+    CU_ASSERT_TRUE(finds(patient, "faults", DOCTOR_FAIL, "that takes 7", "'faults'"));
+    CU_ASSERT_TRUE(finds(patient, "UTC", DOCTOR_WARN, "3 servers of UTC", "[source NAME]"));
+    set(source(patient, 0), NULL, "trust", json_true());
+    doctor_examine(&patient->doctor, &patient->facts);
+    for (size_t i = 0; i < patient->doctor.count; i++) {
+        CU_ASSERT_STRING_NOT_EQUAL(patient->doctor.findings[i].step, "UTC");
+    }
+    set(patient->mesh, "self", "state_is_lost", json_true());
+    CU_ASSERT_TRUE(finds(patient, "identity", DOCTOR_FAIL, "does not join", "--next-epoch"));
+    patient_destroy(patient);
+}
+
 static void survives_odd_answers(void)
 {
     static const char *const values[] = {"null", "[]", "\"x\"", "-1", "1e308"};
@@ -342,6 +408,8 @@ static const struct unit_case cases[] = {
     {"sees who else steers", sees_who_else_steers},
     {"holds the kernel to the truth", holds_the_kernel_to_the_truth},
     {"looks at the answers", looks_at_the_answers},
+    {"examines members", examines_members},
+    {"examines the budget", examines_the_budget},
     {"survives odd answers", survives_odd_answers},
     {"says where it looked", says_where_it_looked},
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/mesh/mesh.h"
+#include "common/mesh/mesh_show.h"
 #include "tests/unit/mesh_world.h"
 #include "tests/unit/unit.h"
 #include <string.h>
@@ -369,6 +369,41 @@ static void test_group(void)
     mesh_world_clear(&world);
 }
 
+/* What all said of each other, as an operator sees it: one way and the other, and whether it can be
+ * true. */
+static void test_matrix(void)
+{
+    static struct mesh_status status;
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 4);
+    mesh_world_start_all(&world);
+    for (int round = 0; round < 2; round++) {
+        bool is_false = round == 1;
+        world.measured_ns = is_false ? 50e6 : 1000;
+        mesh_world_pass(&world, 16 * NS_PER_S);
+        for (size_t other = 1; other < 4; other++) {
+            CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, other, &opened), MESH_TIME);
+        }
+        mesh_world_run(&world, 0);
+        mesh_status(world.nodes[0], mesh_world_reading(&world), &status);
+        CU_ASSERT_EQUAL_FATAL(status.matrix_count, 4);
+        CU_ASSERT_EQUAL(status.is_impossible, is_false);
+        for (size_t i = 0; i < 4; i++) {
+            CU_ASSERT_FALSE(status.matrix[i][i].is_known);
+            for (size_t j = i + 1; j < 4; j++) {
+                const struct mesh_status_pair *there = &status.matrix[i][j];
+                const struct mesh_status_pair *back = &status.matrix[j][i];
+                CU_ASSERT_TRUE(there->is_known && there->is_measured && back->is_known);
+                CU_ASSERT_EQUAL(there->offset_ns, -back->offset_ns);
+                CU_ASSERT_TRUE(there->error_ns >= NS_PER_MS / 2);
+                CU_ASSERT_TRUE(is_false || (there->offset_ns >= -1000 && there->offset_ns <= 1000));
+            }
+        }
+    }
+    mesh_world_clear(&world);
+}
+
 static const struct unit_case cases[] = {
     {"first contact", test_first_contact},
     {"a report ages", test_report_ages},
@@ -385,5 +420,6 @@ static const struct unit_case cases[] = {
     {"a reload", test_reload},
     {"stamps for programs", test_stamps},
     {"a group key", test_group},
+    {"the matrix is shown", test_matrix},
 };
 UNIT_MAIN("mesh", cases)

@@ -224,12 +224,14 @@ static void budget_counts_what_is_lost(void)
     struct verdict_tally tally = {{0}};
     struct verdict_budget budget = verdict_budget(&tally, 7, 3);
     CU_ASSERT_TRUE(budget.members == 7 && budget.faults == 3 && budget.lost == 0);
+    CU_ASSERT_EQUAL(budget.left, 3);
     tally.states[VERDICT_TRUECHIMER] = 2;
     tally.states[VERDICT_SUSPECT] = 4;
     CU_ASSERT_EQUAL(verdict_budget(&tally, 7, 3).lost, 0);
     tally.states[VERDICT_EXCLUDED] = 1;
     tally.states[VERDICT_UNREACHABLE] = 1;
     tally.states[VERDICT_CONVICTED] = 1;
+    CU_ASSERT_EQUAL(verdict_budget(&tally, 7, 4).left, 1); /* a conviction is not counted twice */
     budget = verdict_budget(&tally, 7, 3);
     CU_ASSERT_TRUE(budget.members == 6 && budget.faults == 2 && budget.lost == 3);
     CU_ASSERT_FALSE(budget.is_spent);
