@@ -46,7 +46,7 @@ struct doctor_facts {
     const json_t *status_after; /* asked again, after the kernel was */
     const json_t *sources;
     const json_t *mesh; /* NULL: it is no node of one */
-    int kernel_error; /* 0: kernel is set */
+    int kernel_error;   /* 0: kernel is set */
     struct kernel_state kernel;
     size_t rival_count;
     struct doctor_rival rivals[DOCTOR_RIVALS_MAX];
