@@ -46,7 +46,9 @@ same "the options of chimed --help and chimed(8)" "$work/chimed.help" "$work/chi
         offline refresh reload; do
         ./chime "$command" --help
     done
-    ./chime mesh verify --help
+    for command in evidence verify readmit; do
+        ./chime mesh "$command" --help
+    done
 } | options_of_help >"$work/chime.help"
 options_of_page chime.1 >"$work/chime.page"
 same "the options of chime --help and chime(1)" "$work/chime.help" "$work/chime.page"
