@@ -17,9 +17,9 @@
 #define RATE_MOST_PPM 500.0
 /* A slew would take minutes. */
 #define JUMP_NS (2.0 * NS_PER_MS)
-#define JUMP_YOUNG_NS (1.0 * NS_PER_MS)
-#define JUMPS_FIRST 6
+#define JUMP_YOUNG_NS (0.25 * NS_PER_MS)
 #define JUMP_AGAIN_POLLS 1.25
+#define JUMP_AGAIN_MOST_NS (10.0 * NS_PER_S) /* of a young line: all are asked again when it jumps */
 #define JUMP_LATER_NS (900 * NS_PER_S)
 /* What may be noise is no reason to jump. */
 #define JUMP_SD 4
@@ -124,9 +124,9 @@ void meshtime_tune(struct meshtime *line, const struct meshtime_voice *voices, s
 static bool may_jump(const struct meshtime *line, const struct meshtime_voice *offset,
                      struct mono now)
 {
-    bool is_young = !line->is_settled && line->jumps < JUMPS_FIRST;
+    bool is_young = !line->is_settled;
     double again_ns = JUMP_AGAIN_POLLS * (double)line->poll_ns;
-    double wait_ns = is_young || again_ns > JUMP_LATER_NS ? again_ns : JUMP_LATER_NS;
+    double wait_ns = is_young ? fmin(again_ns, JUMP_AGAIN_MOST_NS) : fmax(again_ns, JUMP_LATER_NS);
     double least_ns = fmax(is_young ? JUMP_YOUNG_NS : JUMP_NS, JUMP_SD * offset->sd_ns);
     return fabs(offset->offset_ns) > least_ns &&
            (line->jumps == 0 || (double)(now.ns - line->jumped.ns) >= wait_ns);

@@ -5,9 +5,12 @@
 
 /* More of them would not be believed as a stratum. */
 #define HOPS_MAX 13
-/* For so many polls without a sample that counts nobody takes a longer way to UTC than was lost:
- * until then those who had it from us have noticed. */
-#define HOLD_DOWN_POLLS 32
+/* For so many polls without a sample that counts nobody takes a longer way to UTC than was lost.
+ * Until then those who had it from us have noticed: after so many we say that we have none. */
+#define HOLD_DOWN_POLLS 10
+#define STALE_POLLS 3
+/* Ours has become longer so many polls ago: who had it from us has asked us since. */
+#define SETTLED_POLLS 4
 /* Another source must count so much more to be passed on in place of the one that is. */
 #define SELECTED_LEAD 1.5
 /* What a source's root dispersion says of the sd of its clock: it is a bound, with all that has
@@ -19,7 +22,14 @@ bool sync_is_silent(const struct sync_entry *entry)
     return entry->state == SOURCE_UNREACHABLE || entry->state == SOURCE_OFFLINE;
 }
 
-/* Members count that are nearer to UTC than so many hops: than we are, where we have a way. */
+bool sync_choose_is_stale(const struct sync *sync, struct mono now)
+{
+    return now.ns - sync->agreed_at.ns > STALE_POLLS * sync->poll_ns;
+}
+
+/* Members count that are nearer to UTC than so many hops: who has it from us is farther than we
+ * are, or than we were a while ago. (The condition of distance-vector routing that has no loops: J.
+ * J. Garcia-Luna-Aceves, IEEE/ACM Trans. Networking 1 (1), 1993.) */
 static unsigned hops_limit(const struct sync *sync, struct mono now)
 {
     int64_t age_ns = now.ns - sync->agreed_at.ns;
@@ -29,7 +39,8 @@ static unsigned hops_limit(const struct sync *sync, struct mono now)
         return HOPS_MAX + 1;
     }
     /* Who has servers of its own (0 hops) has not got it from us. */
-    return sync->hops > 1 ? sync->hops : 1;
+    bool is_steady = now.ns - sync->lengthened.ns > SETTLED_POLLS * sync->poll_ns;
+    return is_steady || sync->hops == 0 ? sync->hops + 1 : sync->hops;
 }
 
 static bool is_leading(const struct sync *sync, const struct sync_entry *entry,
@@ -44,16 +55,17 @@ static bool is_leading(const struct sync *sync, const struct sync_entry *entry,
 struct leaders {
     enum member_weight weight;
     bool has_any;
-    unsigned cut; /* most hops */
+    unsigned limit; /* fewer hops than these */
+    unsigned cut;   /* most hops */
 };
 
 static bool find_nearest(const struct sync *sync, const struct sync_panel *panel,
-                         struct leaders *leaders, unsigned limit)
+                         struct leaders *leaders)
 {
     for (size_t i = 0; i < panel->count; i++) {
         const struct sync_entry *entry = &sync->table.entries[panel->which[i]];
         if (panel->is_out[i] || !sync_is_member(sync, entry) ||
-            !is_leading(sync, entry, leaders->weight, limit)) {
+            !is_leading(sync, entry, leaders->weight, leaders->limit)) {
             continue;
         }
         unsigned hops = source_claim(entry->source)->hops;
@@ -66,11 +78,11 @@ static bool find_nearest(const struct sync *sync, const struct sync_panel *panel
 static struct leaders find_leaders(const struct sync *sync, const struct sync_panel *panel,
                                    struct mono now)
 {
-    struct leaders leaders = {.weight = MEMBER_COUNTS};
-    unsigned limit = sync->judgement.has_server ? 1 : hops_limit(sync, now);
-    if (!find_nearest(sync, panel, &leaders, limit)) {
+    struct leaders leaders = {.weight = MEMBER_COUNTS,
+                              .limit = sync->judgement.has_server ? 1 : hops_limit(sync, now)};
+    if (!find_nearest(sync, panel, &leaders)) {
         leaders.weight = MEMBER_AT_FIRST;
-        (void)find_nearest(sync, panel, &leaders, limit);
+        (void)find_nearest(sync, panel, &leaders);
     }
     return leaders;
 }
@@ -141,7 +153,7 @@ size_t sync_choose(struct sync *sync, const struct sync_panel *panel, bool heeds
     judgement->lacks_required = is_any_required(sync) && !marks.has_required;
     judgement->has_server = has_server(sync, panel);
     struct leaders leaders = find_leaders(sync, panel, now);
-    judgement->hops_cut = leaders.cut;
+    judgement->hops_cut = leaders.has_any ? leaders.cut : leaders.limit - 1;
     bool is_held = judgement->lacks_required || judgement->fit < sync->options.min_sources;
     size_t count = 0;
     for (size_t i = 0; i < panel->count; i++) {
@@ -237,7 +249,7 @@ bool sync_choose_combine(struct sync *sync, const size_t *which, size_t count, s
     return combine.used > 0;
 }
 
-void sync_choose_hops(struct sync *sync)
+void sync_choose_hops(struct sync *sync, struct mono now)
 {
     bool has_server = false;
     for (size_t i = 0; i < sync->table.count; i++) {
@@ -245,5 +257,9 @@ void sync_choose_hops(struct sync *sync)
         has_server |= entry->weight > 0 && !sync_is_member(sync, entry) && !sync_is_silent(entry);
     }
     sync->judgement.has_server = has_server;
-    sync->hops = has_server ? 0 : sync->judgement.hops_cut + 1;
+    unsigned hops = has_server ? 0 : sync->judgement.hops_cut + 1;
+    if (sync->hops != SYNC_HOPS_NONE && hops > sync->hops) {
+        sync->lengthened = now;
+    }
+    sync->hops = hops;
 }

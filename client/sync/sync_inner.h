@@ -147,6 +147,7 @@ struct sync {
     uint32_t epoch;
     char epoch_reason[STATUS_TEXT_MAX];
     unsigned hops;   /* to UTC, when a sample last counted; SYNC_HOPS_NONE: never */
+    struct mono lengthened; /* when these last became more */
     size_t selected; /* entry; SIZE_MAX: none */
     size_t selected_told;
     struct mono selected_told_at;
@@ -292,7 +293,9 @@ size_t sync_choose(struct sync *sync, const struct sync_panel *panel, bool heeds
 bool sync_choose_combine(struct sync *sync, const size_t *which, size_t count, struct mono now,
                          struct estimate *estimate);
 /* A sample counts: over how many hops we have UTC now. */
-void sync_choose_hops(struct sync *sync);
+void sync_choose_hops(struct sync *sync, struct mono now);
+/* No sample counts any more: nobody is to take ours for a way to UTC. */
+bool sync_choose_is_stale(const struct sync *sync, struct mono now);
 bool sync_is_silent(const struct sync_entry *entry);
 
 /* sync_clock.c */

@@ -376,7 +376,7 @@ static void take_sample(struct sync *sync, const struct estimate *estimate, stru
         }
         sync->has_agreed = true;
         sync->agreed_at = now;
-        sync_choose_hops(sync);
+        sync_choose_hops(sync, now);
     }
     keep_poll(sync);
     sync->update_interval_ns = sync->updated_at.ns > 0 ? now.ns - sync->updated_at.ns : 0;

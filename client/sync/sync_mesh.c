@@ -279,6 +279,18 @@ static int64_t move(struct sync *sync, struct sync_choir *choir, struct mono now
     return jump_ns;
 }
 
+/* They are told that we moved, and it is seen where they are before we move again. */
+static void hurry_members(struct sync *sync, struct mono now)
+{
+    for (size_t i = 0; i < sync->table.count; i++) {
+        struct sync_entry *entry = &sync->table.entries[i];
+        if (sync_is_member(sync, entry) && entry->is_connected) {
+            source_burst(entry->source, 1, now);
+            entry->hold_until.ns = 0;
+        }
+    }
+}
+
 void sync_mesh_run(struct sync *sync, struct reading now, struct actions *out)
 {
     struct sync_choir choir;
@@ -303,6 +315,7 @@ void sync_mesh_run(struct sync *sync, struct reading now, struct actions *out)
     /* Relied on or not: whoever measured it begins anew, or takes the jump for a rate. */
     if (is_first || jump_ns != 0) {
         sync_mesh_tell_jump(sync, jump_ns, is_first, out);
+        hurry_members(sync, now.mono);
     }
     sync_mesh_carry_out(sync, now, out);
 }

@@ -31,12 +31,13 @@ static void claim_interval(const struct sync *sync, struct mono now, struct own_
 void sync_own_claim(const struct sync *sync, struct reading now, struct own_claim *claim)
 {
     bool is_synchronised = sync->condition == SYNC_SYNCHRONISED;
+    bool has_way = is_synchronised && !sync_choose_is_stale(sync, now.mono);
     *claim =
         (struct own_claim){.timescale = is_on_utc(sync) ? TIMESCALE_UTC : TIMESCALE_MESH,
                            .is_synchronised = is_synchronised,
                            .is_holdover = sync->condition == SYNC_HOLDOVER,
                            .has_utc = is_synchronised && sync->hops == 0,
-                           .hops = is_synchronised ? (uint8_t)sync->hops : SYNC_HOPS_NONE,
+                           .hops = has_way ? (uint8_t)sync->hops : SYNC_HOPS_NONE,
                            .leap = sync_state_leap(&sync->state, now.mono),
                            .clock = sync_state_utc(&sync->state, sync_clock(sync, now)),
                            .tai_offset_s = (int16_t)leap_tai_offset(&sync->options.leaps, now.wall),

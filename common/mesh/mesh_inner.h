@@ -107,6 +107,7 @@ struct mesh_contact {
     struct mono twins;           /* when it was last seen twice; 0: never */
     uint32_t judged_incarnation; /* of its report when it was last judged ... */
     uint16_t judged_disruptions; /* ... and these */
+    bool has_vouched;            /* for bounds, since its last disruption */
 
     /* The newest verified report. */
     bool has_report;
@@ -213,6 +214,7 @@ struct mesh {
 
     struct own_claim own;
     struct mono looked; /* when own was told */
+    bool has_found_time; /* once, in this run */
     bool has_looked;
     uint32_t epoch_changes; /* of our interval, and the last one's instant */
     struct mono epoch_changed;

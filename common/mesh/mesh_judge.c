@@ -87,17 +87,26 @@ void mesh_judge_tell(struct mesh *mesh, struct mesh_contact *contact, struct mon
     }
 }
 
-/* A new run counts them from 0, and is one itself; the first that we hear of is none. */
-static uint16_t disruptions_since(const struct mesh_contact *contact)
+/* Since it was judged last. A new run counts them from 0, and is one itself; the first that we hear
+ * of is none. Who looks for the time jumps until it has found it: what was vouched for by nothing
+ * is not escaped from either. */
+static uint16_t take_disruptions(struct mesh_contact *contact)
 {
     const struct report *report = &contact->report;
-    if (report->incarnation == contact->judged_incarnation) {
-        return (uint16_t)(report->disruptions - contact->judged_disruptions);
+    bool is_bounded = report->before_f28 != REPORT_WIDTH_UNBOUNDED &&
+                      report->after_f28 != REPORT_WIDTH_UNBOUNDED;
+    bool is_same_run = report->incarnation == contact->judged_incarnation;
+    bool has_vouched = contact->has_vouched;
+    uint16_t count = (uint16_t)(report->disruptions - contact->judged_disruptions);
+    if (!is_same_run) {
+        has_vouched = contact->judged_incarnation != 0;
+        count = is_bounded && report->disruptions < UINT16_MAX ? report->disruptions : 0;
+        count = (uint16_t)(count + 1);
     }
-    if (contact->judged_incarnation == 0) {
-        return 0;
-    }
-    return report->disruptions < UINT16_MAX ? (uint16_t)(report->disruptions + 1) : UINT16_MAX;
+    contact->has_vouched = is_bounded || (has_vouched && count == 0);
+    contact->judged_incarnation = report->incarnation;
+    contact->judged_disruptions = report->disruptions;
+    return has_vouched ? count : 0;
 }
 
 void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct reading now,
@@ -113,10 +122,8 @@ void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct 
         .trial = contact->is_ahead || finding.is_two_faced ? TRIAL_MISS : trial,
         .is_verified = contact->has_report,
         .is_accused = is_accused(mesh, id, now.mono),
-        .disruptions = disruptions_since(contact),
+        .disruptions = take_disruptions(contact),
     };
-    contact->judged_incarnation = contact->report.incarnation;
-    contact->judged_disruptions = contact->report.disruptions;
     contact->is_ahead = false;
     verdict_round(&contact->verdict, now.mono, &round);
     mesh_judge_tell(mesh, contact, now.mono, out);

@@ -242,7 +242,9 @@ static struct view_candidate candidate_of(const struct mesh *mesh, size_t index,
 void mesh_table_seat(struct mesh *mesh, struct mono now)
 {
     struct view_candidate candidates[MESH_MEMBERS_MAX];
-    struct view_options options = {.size = mesh->options.view_size, .faults = mesh->options.faults};
+    struct view_options options = {.size = mesh->options.view_size,
+                                   .faults = mesh->options.faults,
+                                   .is_young = !mesh->has_found_time};
     bool is_changed = false;
     for (size_t i = 0; i < mesh->count; i++) {
         candidates[i] = candidate_of(mesh, i, now);

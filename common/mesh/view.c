@@ -252,8 +252,8 @@ void view_choose(const struct view_options *options, struct view_candidate *cand
         available += candidates[i].is_available;
     }
     if (available > options->size) {
-        size_t anchors = options->size * 3 / 16;
-        size_t randoms = options->size * 5 / 16;
+        size_t anchors = options->is_young ? 0 : options->size * 3 / 16;
+        size_t randoms = options->is_young ? options->size : options->size * 5 / 16;
         keep_random(&choice, randoms, now);
         choose_anchors(&choice, anchors);
         choose_near(&choice, options->size - anchors - randoms);

@@ -4,7 +4,8 @@
  * Half of a view are near ones that know each other (their reports correct each other's paths),
  * three of sixteen are anchors of the narrowest intervals and different failure domains, and the
  * rest are drawn by chance and drawn anew one at a time, which keeps the mesh in one piece and
- * makes it hard to surround a node. No failure domain has more than f of a view, as long as others
+ * makes it hard to surround a node. Until a time was found all are drawn: so it is found soonest,
+ * where near ones would first agree among each other. No failure domain has more than f of a view, as long as others
  * are there. Pure, no allocation. */
 #ifndef COMMON_MESH_VIEW_H
 #define COMMON_MESH_VIEW_H
@@ -37,6 +38,7 @@ struct view_candidate {
 struct view_options {
     size_t size;   /* 1 to VIEW_SIZE_MAX */
     size_t faults; /* f */
+    bool is_young; /* no time was found yet: all are drawn */
 };
 
 /* Chooses anew. What is there already keeps its place against what is better by less than a fifth,
