@@ -19,7 +19,8 @@
 #define JUMP_NS (2.0 * NS_PER_MS)
 #define JUMP_YOUNG_NS (0.25 * NS_PER_MS)
 #define JUMP_AGAIN_POLLS 1.25
-#define JUMP_AGAIN_MOST_NS (10.0 * NS_PER_S) /* of a young line: all are asked again when it jumps */
+#define JUMP_AGAIN_MOST_NS                                                                         \
+    (10.0 * NS_PER_S) /* of a young line: all are asked again when it jumps */
 #define JUMP_LATER_NS (900 * NS_PER_S)
 /* What may be noise is no reason to jump. */
 #define JUMP_SD 4

@@ -10,7 +10,7 @@
 #define HOLD_DOWN_POLLS 10
 #define STALE_POLLS 3
 /* Ours has become longer so many polls ago: who had it from us has asked us since. */
-#define SETTLED_POLLS 4
+#define SETTLED_POLLS 6
 /* Another source must count so much more to be passed on in place of the one that is. */
 #define SELECTED_LEAD 1.5
 /* What a source's root dispersion says of the sd of its clock: it is a bound, with all that has

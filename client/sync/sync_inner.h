@@ -146,9 +146,9 @@ struct sync {
     struct span span;
     uint32_t epoch;
     char epoch_reason[STATUS_TEXT_MAX];
-    unsigned hops;   /* to UTC, when a sample last counted; SYNC_HOPS_NONE: never */
+    unsigned hops;          /* to UTC, when a sample last counted; SYNC_HOPS_NONE: never */
     struct mono lengthened; /* when these last became more */
-    size_t selected; /* entry; SIZE_MAX: none */
+    size_t selected;        /* entry; SIZE_MAX: none */
     size_t selected_told;
     struct mono selected_told_at;
     bool is_followed; /* the estimate is that of an orphan */

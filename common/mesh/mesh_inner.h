@@ -213,7 +213,7 @@ struct mesh {
     struct mono gossiped; /* 0: never */
 
     struct own_claim own;
-    struct mono looked; /* when own was told */
+    struct mono looked;  /* when own was told */
     bool has_found_time; /* once, in this run */
     bool has_looked;
     uint32_t epoch_changes; /* of our interval, and the last one's instant */

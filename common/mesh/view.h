@@ -5,8 +5,8 @@
  * three of sixteen are anchors of the narrowest intervals and different failure domains, and the
  * rest are drawn by chance and drawn anew one at a time, which keeps the mesh in one piece and
  * makes it hard to surround a node. Until a time was found all are drawn: so it is found soonest,
- * where near ones would first agree among each other. No failure domain has more than f of a view, as long as others
- * are there. Pure, no allocation. */
+ * where near ones would first agree among each other. No failure domain has more than f of a view,
+ * as long as others are there. Pure, no allocation. */
 #ifndef COMMON_MESH_VIEW_H
 #define COMMON_MESH_VIEW_H
 #include "common/base/instant.h"

@@ -265,6 +265,29 @@ static void test_restart_is_one_disruption(void)
     mesh_world_clear(&world);
 }
 
+/* Who looks for the time moves often, and vouches for nothing meanwhile; who vouches and moves as
+ * often is out. */
+static void test_looking_for_the_time_is_no_disruption(void)
+{
+    for (int vouches = 0; vouches < 2; vouches++) {
+        struct mesh_world world;
+        mesh_world_init(&world, 3);
+        mesh_world_start_all(&world);
+        for (int i = 0; i < 20; i++) {
+            world.own[1].epoch++;
+            world.own[1].is_bounded = vouches != 0;
+            judge_as_hit(&world, 0, 1);
+        }
+        world.own[1].is_bounded = true;
+        for (int i = 0; i < 20; i++) {
+            judge_as_hit(&world, 0, 1);
+        }
+        CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1),
+                        vouches != 0 ? MEMBER_WATCHED : MEMBER_COUNTS);
+        mesh_world_clear(&world);
+    }
+}
+
 /* Sessions are renewed within the exchanges, none of which is lost. */
 static void test_renewal(void)
 {
@@ -415,6 +438,7 @@ static const struct unit_case cases[] = {
     {"twins", test_twins},
     {"the next key epoch", test_next_epoch},
     {"a restart is one disruption", test_restart_is_one_disruption},
+    {"looking for the time is no disruption", test_looking_for_the_time_is_no_disruption},
     {"renewal", test_renewal},
     {"lost state", test_lost_state},
     {"a reload", test_reload},

@@ -252,20 +252,47 @@ static void test_another_clock_voids(void)
  * believed any longer than it is. */
 static void test_circle_goes_to_holdover(void)
 {
-    begin(3, 0, 1, 10);
+    begin(3, 0, 2, 10);
     world.servers[0].claim.hops = 0;
     sync_world_run(&world, 300 * NS_PER_S);
     CU_ASSERT_EQUAL(own().hops, 1);
     CU_ASSERT_EQUAL(state_of("b"), SOURCE_UNPREFERRED);
     world.servers[0].is_silent = true;
-    sync_world_run(&world, 320 * NS_PER_S);
+    /* What we had from a is good for a while yet, but nobody is to have it from us. */
+    sync_world_run(&world, 80 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
+    CU_ASSERT_EQUAL(own().hops, 255);
+    sync_world_run(&world, 75 * NS_PER_S);
     CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_HOLDOVER);
     CU_ASSERT_EQUAL(own().hops, 255);
     CU_ASSERT_TRUE(own().is_bounded && own().is_holdover);
     /* Later they have another way, and so have we. */
-    sync_world_run(&world, 400 * NS_PER_S);
+    sync_world_run(&world, 200 * NS_PER_S);
     CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
+    CU_ASSERT_EQUAL(own().hops, 3);
+    sync_world_end(&world);
+}
+
+/* b has UTC over as many hops as we have, so not from us: it is followed at once. Not so where ours
+ * has just become longer. */
+static void test_as_near_as_we_are(void)
+{
+    begin(2, 0, 1, 11);
+    world.servers[0].claim.hops = 0;
+    sync_world_run(&world, 300 * NS_PER_S);
+    CU_ASSERT_EQUAL(own().hops, 1);
+    CU_ASSERT_EQUAL(state_of("b"), SOURCE_UNPREFERRED);
+    world.servers[0].claim.hops = 255;
+    sync_world_run(&world, 32 * NS_PER_S);
     CU_ASSERT_EQUAL(own().hops, 2);
+    CU_ASSERT_EQUAL(state_of("b"), SOURCE_SELECTED);
+    world.servers[1].claim.hops = 2;
+    sync_world_run(&world, 60 * NS_PER_S);
+    CU_ASSERT_EQUAL(state_of("b"), SOURCE_UNPREFERRED);
+    CU_ASSERT_EQUAL(own().hops, 255);
+    sync_world_run(&world, 60 * NS_PER_S);
+    CU_ASSERT_EQUAL(state_of("b"), SOURCE_SELECTED);
+    CU_ASSERT_EQUAL(own().hops, 3);
     sync_world_end(&world);
 }
 
@@ -330,6 +357,7 @@ static const struct unit_case cases[] = {
     {"an asymmetry is taken off", test_asymmetry_is_taken_off},
     {"another clock voids", test_another_clock_voids},
     {"a circle goes to holdover", test_circle_goes_to_holdover},
+    {"as near as we are", test_as_near_as_we_are},
     {"members come and go", test_members_come_and_go},
     {"a member is asked in a hurry", test_hurry},
 };

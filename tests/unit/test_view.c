@@ -47,7 +47,8 @@ static void few_are_all_asked(void)
     random_init_seeded(&random, 1);
     for (size_t count = 0; count <= 16; count++) {
         make_candidates(count, 2);
-        view_choose(&(struct view_options){16, 1}, candidates, count, &random, (struct mono){0});
+        view_choose(&(struct view_options){.size = 16, .faults = 1}, candidates, count, &random,
+                    (struct mono){0});
         CU_ASSERT_EQUAL(count_asked(count), count);
     }
     /* Those that can't be asked aren't, and convicted ones only where there is room. */
@@ -56,13 +57,40 @@ static void few_are_all_asked(void)
         candidates[i].is_available = false;
     }
     candidates[10].is_poor = true;
-    view_choose(&(struct view_options){16, 1}, candidates, 20, &random, (struct mono){0});
+    view_choose(&(struct view_options){.size = 16, .faults = 1}, candidates, 20, &random,
+                (struct mono){0});
     CU_ASSERT_EQUAL(count_asked(20), 16);
     CU_ASSERT_NOT_EQUAL(candidates[10].slot, VIEW_OUT);
     candidates[0].is_available = true;
-    view_choose(&(struct view_options){16, 1}, candidates, 20, &random, (struct mono){1});
+    view_choose(&(struct view_options){.size = 16, .faults = 1}, candidates, 20, &random,
+                (struct mono){1});
     CU_ASSERT_EQUAL(count_asked(20), 16);
     CU_ASSERT_EQUAL(candidates[10].slot, VIEW_OUT);
+}
+
+/* All by chance, and they stay: who is near is known soon, and it must not matter yet. */
+static void the_young_draw_all(void)
+{
+    const struct view_options young = {.size = 16, .faults = 5, .is_young = true};
+    enum view_slot before[KNOWN];
+    struct random random;
+    random_init_seeded(&random, 9);
+    make_candidates(KNOWN, 0);
+    view_choose(&young, candidates, KNOWN, &random, (struct mono){0});
+    CU_ASSERT_EQUAL(count_slot(KNOWN, VIEW_RANDOM), 16);
+    for (size_t i = 0; i < KNOWN; i++) {
+        before[i] = candidates[i].slot;
+        candidates[i].delay_ns = 1000 + (int64_t)i;
+    }
+    view_choose(&young, candidates, KNOWN, &random, (struct mono){VIEW_REDRAW_NS / 4});
+    for (size_t i = 0; i < KNOWN; i++) {
+        CU_ASSERT_EQUAL(candidates[i].slot, before[i]);
+    }
+    struct view_options grown = young;
+    grown.is_young = false;
+    view_choose(&grown, candidates, KNOWN, &random, (struct mono){VIEW_REDRAW_NS / 4});
+    CU_ASSERT_EQUAL(count_slot(KNOWN, VIEW_NEAR), 8);
+    CU_ASSERT_EQUAL(count_asked(KNOWN), 16);
 }
 
 static void slots_are_divided(void)
@@ -76,7 +104,8 @@ static void slots_are_divided(void)
     candidates[200].domain = 7;
     candidates[201].domain = 7;
     candidates[203].width_ns = 4 * NS_PER_MS;
-    view_choose(&(struct view_options){16, 5}, candidates, KNOWN, &random, (struct mono){0});
+    view_choose(&(struct view_options){.size = 16, .faults = 5}, candidates, KNOWN, &random,
+                (struct mono){0});
     CU_ASSERT_EQUAL(count_slot(KNOWN, VIEW_NEAR), 8);
     CU_ASSERT_EQUAL(count_slot(KNOWN, VIEW_RANDOM), 5);
     CU_ASSERT_EQUAL(count_slot(KNOWN, VIEW_ANCHOR), 3);
@@ -100,7 +129,8 @@ static void before_anything_is_measured_chance_decides(void)
         candidates[i].delay_ns = VIEW_UNKNOWN;
         candidates[i].width_ns = VIEW_UNKNOWN;
     }
-    view_choose(&(struct view_options){16, 5}, candidates, KNOWN, &random, (struct mono){0});
+    view_choose(&(struct view_options){.size = 16, .faults = 5}, candidates, KNOWN, &random,
+                (struct mono){0});
     CU_ASSERT_EQUAL(count_slot(KNOWN, VIEW_RANDOM), 16);
 }
 
@@ -117,8 +147,8 @@ static void caps_of_domains_hold(void)
         }
         for (int64_t round = 0; round < 60; round++) {
             size_t of_domain[100] = {0};
-            view_choose(&(struct view_options){16, faults}, candidates, KNOWN, &random,
-                        (struct mono){round * ROUND_NS});
+            view_choose(&(struct view_options){.size = 16, .faults = faults}, candidates, KNOWN,
+                        &random, (struct mono){round * ROUND_NS});
             CU_ASSERT_EQUAL(count_asked(KNOWN), 16);
             for (size_t i = 0; i < KNOWN; i++) {
                 if (candidates[i].slot != VIEW_OUT) {
@@ -132,7 +162,8 @@ static void caps_of_domains_hold(void)
     }
     /* Where there are no others, the cap gives way. */
     make_candidates(40, 1);
-    view_choose(&(struct view_options){16, 2}, candidates, 40, &random, (struct mono){0});
+    view_choose(&(struct view_options){.size = 16, .faults = 2}, candidates, 40, &random,
+                (struct mono){0});
     CU_ASSERT_EQUAL(count_asked(40), 16);
 }
 
@@ -153,7 +184,7 @@ static void views_are_stable(void)
                 (int64_t)((double)((int64_t)(i + 1) * 10 * NS_PER_MS + 300 * NS_PER_MS) *
                           (1 + 0.1 * random_unit(&noise)));
         }
-        view_choose(&(struct view_options){16, 5}, candidates, KNOWN, &random,
+        view_choose(&(struct view_options){.size = 16, .faults = 5}, candidates, KNOWN, &random,
                     (struct mono){round * ROUND_NS});
         for (size_t i = 0; round > 0 && i < KNOWN; i++) {
             joined += before[i] == VIEW_OUT && candidates[i].slot != VIEW_OUT;
@@ -185,7 +216,7 @@ static void near_ones_know_each_other(void)
         }
     }
     for (int64_t round = 0; round < 10; round++) {
-        view_choose(&(struct view_options){16, 5}, candidates, 40, &random,
+        view_choose(&(struct view_options){.size = 16, .faults = 5}, candidates, 40, &random,
                     (struct mono){round * ROUND_NS});
     }
     size_t circles[2] = {0};
@@ -210,7 +241,7 @@ static void nobody_is_surrounded(void)
             candidates[i].width_ns = 10 * NS_PER_US;
         }
         for (int64_t round = 0; round < 50; round++) {
-            view_choose(&(struct view_options){16, 5}, candidates, KNOWN, &random,
+            view_choose(&(struct view_options){.size = 16, .faults = 5}, candidates, KNOWN, &random,
                         (struct mono){round * ROUND_NS});
         }
         size_t good = 0;
@@ -252,7 +283,8 @@ static void choose_for(size_t node, struct random *random)
         candidates[i].delay_ns = (int64_t)(hypot(x, y) * 50e6) + NS_PER_MS / 10;
         candidates[i].width_ns = VIEW_UNKNOWN;
     }
-    view_choose(&(struct view_options){16, 5}, candidates, KNOWN, random, (struct mono){0});
+    view_choose(&(struct view_options){.size = 16, .faults = 5}, candidates, KNOWN, random,
+                (struct mono){0});
     for (size_t i = 0; i < KNOWN; i++) {
         asks[node][known[i]] = candidates[i].slot != VIEW_OUT;
     }
@@ -306,6 +338,7 @@ static void a_thousand_are_near_each_other(void)
 
 static const struct unit_case cases[] = {
     {"few are all asked", few_are_all_asked},
+    {"the young draw all", the_young_draw_all},
     {"slots are divided", slots_are_divided},
     {"before anything is measured chance decides", before_anything_is_measured_chance_decides},
     {"caps of domains hold", caps_of_domains_hold},
