@@ -7,17 +7,18 @@
 /* In which an offset decays, while all others decay towards us: longer than a poll, so that what is
  * answered was measured after what it answers. */
 #define OFFSET_POLLS 1.5
+#define OFFSET_POLLS_YOUNG 0.75 /* the noise of a few samples is less than what is left to go */
 #define POLL_NS (16 * NS_PER_S) /* until it is told */
-/* The same of the rate: of a young line a third of its age, as far as the limits go, since all
+/* The same of the rate: of a young line an eighth of its age, as far as the limits go, since all
  * learn at once then. */
-#define RATE_AGES 3
+#define RATE_AGES 8
 #define RATE_POLLS_LEAST 1
 #define RATE_POLLS_MOST 8
 /* No oscillator is so far from another. */
 #define RATE_MOST_PPM 500.0
 /* A slew would take minutes. */
 #define JUMP_NS (2.0 * NS_PER_MS)
-#define JUMP_YOUNG_NS (0.25 * NS_PER_MS)
+#define JUMP_YOUNG_NS (0.5 * NS_PER_MS)
 #define JUMP_AGAIN_POLLS 1.25
 #define JUMP_AGAIN_MOST_NS                                                                         \
     (10.0 * NS_PER_S) /* of a young line: all are asked again when it jumps */
@@ -163,5 +164,5 @@ int64_t meshtime_follow(struct meshtime *line, const struct meshtime_voice *voic
     struct meshtime_voice middle = {.offset_ns = meshtime_middle(offsets, count + own, faults),
                                     .sd_ns = sd_ns};
     meshtime_tune(line, voices, count, faults, now);
-    return meshtime_move(line, &middle, OFFSET_POLLS, now);
+    return meshtime_move(line, &middle, line->is_settled ? OFFSET_POLLS : OFFSET_POLLS_YOUNG, now);
 }

@@ -14,7 +14,7 @@
 #define LINE_SD_NS 1e4
 #define LINE_RATE_SD_PPM 0.1
 /* Of a member whose rate is known worse than this the rate has no say. */
-#define RATE_SD_MOST_PPM 30.0
+#define RATE_SD_MOST_PPM 20.0
 
 /* Who moved to the mesh's time says so when the others can have seen where it is: after two polls,
  * and so long at least; and if a majority is so near. */
