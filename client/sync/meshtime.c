@@ -19,6 +19,7 @@
 /* A slew would take minutes. */
 #define JUMP_NS (2.0 * NS_PER_MS)
 #define JUMP_YOUNG_NS (0.5 * NS_PER_MS)
+#define JUMPS_FIRST 24 /* who has not found it then does not flood the others with questions */
 #define JUMP_AGAIN_POLLS 1.25
 #define JUMP_AGAIN_MOST_NS                                                                         \
     (10.0 * NS_PER_S) /* of a young line: all are asked again when it jumps */
@@ -126,7 +127,7 @@ void meshtime_tune(struct meshtime *line, const struct meshtime_voice *voices, s
 static bool may_jump(const struct meshtime *line, const struct meshtime_voice *offset,
                      struct mono now)
 {
-    bool is_young = !line->is_settled;
+    bool is_young = !line->is_settled && line->jumps < JUMPS_FIRST;
     double again_ns = JUMP_AGAIN_POLLS * (double)line->poll_ns;
     double wait_ns = is_young ? fmin(again_ns, JUMP_AGAIN_MOST_NS) : fmax(again_ns, JUMP_LATER_NS);
     double least_ns = fmax(is_young ? JUMP_YOUNG_NS : JUMP_NS, JUMP_SD * offset->sd_ns);
