@@ -283,10 +283,9 @@ static int64_t move(struct sync *sync, struct sync_choir *choir, struct mono now
 static void hurry_members(struct sync *sync, struct mono now)
 {
     for (size_t i = 0; i < sync->table.count; i++) {
-        struct sync_entry *entry = &sync->table.entries[i];
-        if (sync_is_member(sync, entry) && entry->is_connected) {
-            source_burst(entry->source, 1, now);
-            entry->hold_until.ns = 0;
+        const struct sync_entry *entry = &sync->table.entries[i];
+        if (sync_is_member(sync, entry)) {
+            sync_member_hurry(sync, sync_entry_options(sync, entry)->member, 1, now);
         }
     }
 }
