@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Worlds with a mesh: its members, liars among them, attackers, and what is checked of them. */
 #include "tests/sim/world.h"
+#include "tests/sim/world_check.h"
 #include "tests/sim/world_core.h"
 #include "tests/unit/unit.h"
 #include <math.h>
@@ -173,6 +174,26 @@ static void test_strangers(void)
     CU_ASSERT_TRUE(figures.values[FIGURE_OFFSET_MAX] < 2e6);
 }
 
+/* A timer that is late may find a report to sign first: then the steering is due at once, and not
+ * at its end any more. Nothing else may be later than that. */
+static void test_late_timers(void)
+{
+    struct world *world = create("", "", "", 1);
+    world_run(world, 60 * NS_PER_S);
+    struct world_node *node = &world->nodes.items[world->nodes.mesh->node_of[0]];
+    CU_ASSERT_TRUE_FATAL(node->steered_until.ns > 0);
+    struct mono due = node_deadline(node->node);
+    world->truth_ns = oscillator_when(&node->oscillator, due);
+    CU_ASSERT_EQUAL(world->checker.violations, 0);
+    node->steered_until.ns = due.ns - 1;
+    world_check_event(world, node, (struct mono){due.ns - 1});
+    CU_ASSERT_EQUAL(world->checker.violations, 1);
+    node->steered_until.ns = due.ns - 1;
+    world_check_event(world, node, due);
+    CU_ASSERT_EQUAL(world->checker.violations, 1);
+    world_destroy(world);
+}
+
 static const struct unit_case cases[] = {
     {"a mesh agrees", test_agrees},
     {"a seed gives one run", test_is_reproducible},
@@ -182,5 +203,6 @@ static const struct unit_case cases[] = {
     {"who has no key changes nothing", test_what_has_no_key_changes_nothing},
     {"members that are killed", test_restarts},
     {"strangers", test_strangers},
+    {"late timers", test_late_timers},
 };
 UNIT_MAIN("world_mesh", cases)
