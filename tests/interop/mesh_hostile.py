@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 """mesh_hostile.py - somebody on the mesh's network who sees every packet, and has no key.
 
-  mesh_hostile.py DEVICE SECONDS NODES PREFIX     nodes are PREFIX.1 to PREFIX.NODES
+  mesh_hostile.py DEVICE NODES PREFIX     nodes are PREFIX.1 to PREFIX.NODES
 
-Rounds of so many seconds, each announced by a line "round: NAME": garbage with our fields from anywhere, the same in
-the members' names, packets of theirs again, and answers that race theirs: plain, kisses, or under their old tags.
-After each, a line tells how many packets it was."""
+Rounds, each announced by a line "round: NAME" and ended by a signal, SIGUSR1: garbage with our fields from anywhere,
+the same in the members' names, packets of theirs again, and answers that race theirs: plain, kisses, or under their old
+tags. After each, a line tells how many packets it was."""
 import os
 import random
 import select
+import signal
 import socket
 import struct
 import sys
@@ -19,6 +20,8 @@ MAGIC = 0x54434D31
 TYPES = (0xF7C0, 0xF7C1, 0xF7C2, 0xF7C3, 0xF7C4)
 KEPT = 512
 LIE = 1 << 32  # a second, in NTP's units
+OVERHEARD = 2  # packets for each pair of nodes, before the first round
+PATIENCE_S = 300  # for a round to be ended; somebody who has been forgotten must not go on for ever
 KISSES = (b"RATE", b"DENY", b"RSTR")
 
 
@@ -89,6 +92,11 @@ class Attacker:
         self.prefix = prefix
         self.kept = []
         self.sent = 0
+        self.ended = False
+        signal.signal(signal.SIGUSR1, self.end)
+
+    def end(self, *_):
+        self.ended = True
 
     def send(self, source, target, payload):
         try:
@@ -142,33 +150,38 @@ class Attacker:
             self.send(source, target, payload[:48])
             self.send(source, target, payload[:40] + os.urandom(8) + payload[48:])
 
-    def listen(self, seconds):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+    def listen(self):
+        """Until there is something of theirs to send again."""
+        wanted = OVERHEARD * len(self.addresses) * (len(self.addresses) - 1)
+        end = time.monotonic() + PATIENCE_S
+        while len(self.kept) < wanted and time.monotonic() < end:
             heard = self.hear(0.1)
             if heard is not None:
                 self.keep(heard)
+        return len(self.kept) >= wanted
 
-    def round(self, name, action, seconds):
+    def round(self, name, action):
+        self.ended = False
         print(f"round: {name}", flush=True)
-        before, end = self.sent, time.monotonic() + seconds
-        while time.monotonic() < end:
+        before, end = self.sent, time.monotonic() + PATIENCE_S
+        while not self.ended:
+            if time.monotonic() > end:
+                sys.exit(f"nobody ended the round '{name}' in {PATIENCE_S} s")
             for _ in range(16):
                 action()
         print(f"{name}: {self.sent - before} packets", flush=True)
 
 
 def main():
-    device, seconds, nodes, prefix = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    device, nodes, prefix = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     attacker = Attacker(device, nodes, prefix)
-    attacker.listen(seconds / 2)
-    if not attacker.kept:
-        print("nothing was overheard: the test is blind", flush=True)
+    if not attacker.listen():
+        print(f"{len(attacker.kept)} packets were overheard in {PATIENCE_S} s: the test is blind", flush=True)
         return 1
-    attacker.round("strangers", attacker.strangers, seconds)
-    attacker.round("members", attacker.members, seconds)
-    attacker.round("replays", attacker.replays, seconds)
-    attacker.round("race", attacker.race, seconds)
+    attacker.round("strangers", attacker.strangers)
+    attacker.round("members", attacker.members)
+    attacker.round("replays", attacker.replays)
+    attacker.round("race", attacker.race)
     print("round: peace", flush=True)
     return 0
 
