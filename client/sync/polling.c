@@ -31,7 +31,8 @@ void polling_init(struct polling *polling, const struct polling_options *options
                                 .random = random,
                                 .deadline = {.ns = INT64_MAX},
                                 .poll = options->poll_min,
-                                .floor = options->poll_min};
+                                .floor = options->poll_min,
+                                .quick = POLLING_QUICK_MAX};
 }
 
 /* A source that asked for fewer requests gets no bursts. */
@@ -51,6 +52,22 @@ bool polling_is_bursting(const struct polling *polling)
     return burst->wanted > 0 && burst->left > 0 && (burst->patience > 0 || polling->reach != 0);
 }
 
+/* How many requests may be quick now. A source that changes again and again, and one that makes us
+ * move again and again, would be asked at the pace of bursts for ever. */
+static bool has_quick(struct polling *polling, struct mono now)
+{
+    int64_t each_ns = POLLING_QUICK_POLLS * polling_interval_ns(polling);
+    int64_t more = (now.ns - polling->quick_at.ns) / each_ns;
+    if (more >= POLLING_QUICK_MAX - (int64_t)polling->quick) {
+        polling->quick = POLLING_QUICK_MAX;
+        polling->quick_at = now;
+    } else {
+        polling->quick += (unsigned)more;
+        polling->quick_at.ns += more * each_ns;
+    }
+    return polling->quick > 0;
+}
+
 static int64_t burst_interval_ns(const struct polling *polling)
 {
     int64_t interval_ns = polling_interval_ns(polling);
@@ -62,6 +79,9 @@ static void schedule(struct polling *polling, struct mono now)
 {
     if (!polling->is_running) {
         return;
+    }
+    if (!polling->burst.is_wanted && !has_quick(polling, now)) {
+        polling->burst = (struct polling_burst){.wanted = 0};
     }
     int64_t interval_ns =
         polling_is_bursting(polling) ? burst_interval_ns(polling) : polling_interval_ns(polling);
@@ -78,17 +98,35 @@ static struct polling_burst burst_make(unsigned requests)
         .wanted = POLLING_BURST_COUNT, .left = requests, .patience = POLLING_BURST_COUNT};
 }
 
+/* All but what was asked of it. */
+static void begin(struct polling *polling)
+{
+    struct polling before = *polling;
+    polling_init(polling, &before.options, before.random);
+    polling->is_running = true;
+    polling->quick = before.quick;
+    polling->quick_at = before.quick_at;
+}
+
 void polling_start(struct polling *polling, struct mono now)
 {
-    struct polling_options options = polling->options;
-    polling_init(polling, &options, polling->random);
-    polling->is_running = true;
-    if (options.is_iburst) {
+    begin(polling);
+    if (polling->options.is_iburst) {
         polling->burst = burst_make(BURST_REQUESTS_MAX);
+        polling->burst.is_wanted = true;
     }
     int64_t spread_ns = burst_interval_ns(polling);
     spread_ns = spread_ns < START_SPREAD_NS ? spread_ns : START_SPREAD_NS;
     polling->deadline.ns = now.ns + (int64_t)(random_unit(polling->random) * (double)spread_ns);
+}
+
+void polling_renew(struct polling *polling, struct mono now)
+{
+    struct mono asked = polling->asked;
+    begin(polling);
+    polling->asked = asked;
+    schedule(polling, now);
+    polling_hurry(polling, POLLING_BURST_COUNT, now);
 }
 
 void polling_stop(struct polling *polling)
@@ -117,7 +155,13 @@ void polling_sent(struct polling *polling, struct mono now)
     bool was_bursting = polling_is_bursting(polling);
     if (!was_bursting && polling->options.is_burst && polling->reach != 0 && may_burst(polling)) {
         *burst = burst_make(POLLING_BURST_COUNT);
+        burst->is_wanted = true;
         was_bursting = true;
+    }
+    bool is_quick =
+        polling->asked.ns != 0 && now.ns - polling->asked.ns < polling_interval_ns(polling);
+    if (was_bursting && is_quick && !burst->is_wanted && has_quick(polling, now)) {
+        polling->quick--;
     }
     polling->asked = now;
     if (was_bursting) {
@@ -237,16 +281,30 @@ void polling_slow(struct polling *polling, int8_t poll, struct mono now)
     schedule(polling, now);
 }
 
-void polling_hurry(struct polling *polling, unsigned count, struct mono now)
+static void hurry(struct polling *polling, const struct polling_burst *burst, struct mono now)
 {
-    if (!polling->is_running || count == 0) {
-        return;
-    }
-    polling->burst = (struct polling_burst){.wanted = count, .left = count, .patience = count};
+    polling->burst = *burst;
     polling->deadline = now;
     /* Not right behind a request: the server would count both. */
     int64_t least_ns = polling->asked.ns + burst_interval_ns(polling);
     if (polling->asked.ns != 0 && least_ns > now.ns) {
         polling->deadline.ns = least_ns;
+    }
+}
+
+void polling_hurry(struct polling *polling, unsigned count, struct mono now)
+{
+    struct polling_burst burst = {.wanted = count, .left = count, .patience = count};
+    if (polling->is_running && count > 0 && has_quick(polling, now)) {
+        hurry(polling, &burst, now);
+    }
+}
+
+void polling_burst(struct polling *polling, unsigned count, struct mono now)
+{
+    struct polling_burst burst = {
+        .wanted = count, .left = count, .patience = count, .is_wanted = true};
+    if (polling->is_running && count > 0) {
+        hurry(polling, &burst, now);
     }
 }

@@ -2,7 +2,10 @@
 /* polling.h - when to ask a source: its interval, bursts, what answers and silence change of it.
  *
  * Requests stand 2^poll s apart and up to a fortieth of that more, by chance. Bursts alone are
- * quicker: POLLING_BURST_NS apart (or a poll, if that is less). Pure; not thread-safe. */
+ * quicker: POLLING_BURST_NS apart (or a poll, if that is less). Whatever the cause, a source is not
+ * asked so for ever: POLLING_QUICK_MAX requests may be quick, and one more in POLLING_QUICK_POLLS
+ * polls. What the configuration or an operator wants is not counted: the burst of the start, one at
+ * each poll, a command. Pure; not thread-safe. */
 #ifndef CLIENT_SYNC_POLLING_H
 #define CLIENT_SYNC_POLLING_H
 #include "common/base/instant.h"
@@ -11,6 +14,8 @@
 
 #define POLLING_BURST_NS (2 * NS_PER_S)
 #define POLLING_BURST_COUNT 4
+#define POLLING_QUICK_MAX 48
+#define POLLING_QUICK_POLLS 4
 
 struct polling_options {
     int8_t poll_min; /* log2 s */
@@ -25,6 +30,7 @@ struct polling_burst {
     unsigned left;     /* requests that may still be sent for them */
     unsigned patience; /* of them, how many while there is no answer at all */
     bool is_doubt;     /* begun to find out what a strange sample means */
+    bool is_wanted;    /* by the configuration or an operator: it is not counted */
 };
 
 /* Used through the calls below only, or read. */
@@ -42,12 +48,16 @@ struct polling {
     unsigned longer; /* samples in a row that allow a longer interval, or want a shorter one */
     unsigned shorter;
     struct polling_burst burst;
+    unsigned quick; /* requests that may still be quick, as of that moment */
+    struct mono quick_at;
 };
 
 void polling_init(struct polling *polling, const struct polling_options *options,
                   struct random *random);
 /* Begins anew, soon: at the least interval, by a burst if so configured. */
 void polling_start(struct polling *polling, struct mono now);
+/* Its clock is another one than before: begins anew, by a burst if one may be. */
+void polling_renew(struct polling *polling, struct mono now);
 void polling_stop(struct polling *polling);
 bool polling_is_bursting(const struct polling *polling);
 int64_t polling_interval_ns(const struct polling *polling);
@@ -69,6 +79,8 @@ void polling_weigh(struct polling *polling, double sd_now, double sd_next, doubl
 /* The source asks for fewer requests: from now on at least 2^poll s apart, and slower than before.
  */
 void polling_slow(struct polling *polling, int8_t poll, struct mono now);
-/* Asks count times, beginning now. */
+/* Asks count times, beginning now: if and as long as requests may be quick. */
 void polling_hurry(struct polling *polling, unsigned count, struct mono now);
+/* The same by an operator's word: whatever was asked before. */
+void polling_burst(struct polling *polling, unsigned count, struct mono now);
 #endif

@@ -368,6 +368,11 @@ void source_set_online(struct source *source, bool is_online, struct mono now)
 
 void source_burst(struct source *source, unsigned count, struct mono now)
 {
+    polling_burst(&source->polling, count, now);
+}
+
+void source_hurry(struct source *source, unsigned count, struct mono now)
+{
     polling_hurry(&source->polling, count, now);
 }
 

@@ -110,8 +110,11 @@ void source_sent(struct source *source, const struct sent *sent);
 enum source_news source_refused(struct source *source, const char *error, struct mono now);
 
 void source_set_online(struct source *source, bool is_online, struct mono now);
-/* Asks `count` times, 2 s apart (or a poll, if that is less), beginning now. */
+/* Asks `count` times, 2 s apart (or a poll, if that is less), beginning now: by an operator's word
+ * ... */
 void source_burst(struct source *source, unsigned count, struct mono now);
+/* ... or unless it was asked quickly so often that it has to wait (polling.h). */
+void source_hurry(struct source *source, unsigned count, struct mono now);
 /* What was known no longer holds: the oscillator lost time, or another path is used. Interval and
  * filter begin anew, and so do the polls, with a burst. */
 void source_void(struct source *source, struct mono now);

@@ -13,13 +13,9 @@ static bool is_same_clock(const struct member_claim *a, const struct member_clai
 /* Another clock than before, under the same name: nothing that was known holds for it. */
 static void begin_anew(struct source *source, struct mono now)
 {
-    struct mono asked = source->polling.asked;
     source_forget(source);
     exchange_forget(&source->exchange);
-    polling_start(&source->polling, now);
-    /* It was asked a moment ago. */
-    source->polling.asked = asked;
-    polling_hurry(&source->polling, POLLING_BURST_COUNT, now);
+    polling_renew(&source->polling, now);
 }
 
 enum source_news source_member_receive(struct source *source, const struct datagram *datagram,

@@ -158,7 +158,7 @@ void sync_member_hurry(struct sync *sync, uint64_t id, unsigned count, struct mo
 {
     struct sync_entry *entry = find_entry(sync, id);
     if (entry != NULL && entry->is_connected) {
-        source_burst(entry->source, count, now);
+        source_hurry(entry->source, count, now);
         entry->hold_until.ns = 0;
     }
 }

@@ -42,7 +42,7 @@ const struct address *sync_member_address(const struct sync *sync, uint64_t id);
  * member's clock but its four timestamps. */
 void sync_member_receive(struct sync *sync, uint64_t id, const struct event *event,
                          const struct member_claim *claim, struct actions *out);
-/* Asks it count times, beginning now, as far as it is connected. */
+/* Asks it count times, beginning now, as far as it is connected and may be asked quickly. */
 void sync_member_hurry(struct sync *sync, uint64_t id, unsigned count, struct mono now);
 /* A round of its judgement, once for each new sample: without its own voice, and with f as it is.
  */

@@ -14,6 +14,10 @@
 #define QUICK_START 8
 #define QUICK_DOUBT 8
 #define REACH_LOST 8
+/* Whatever the causes: so many requests may be quick, and one more in so many polls. */
+#define QUICK_MOST 48
+#define QUICK_POLLS 4
+#define QUICK_ROUNDING 1e-6
 /* By which NTP lets a root distance grow (RFC 5905). */
 #define PHI 15e-6
 /* What rounding costs. */
@@ -25,6 +29,8 @@
 void world_check_begins(struct world_node *node, struct world_association *association)
 {
     association->quick += node->options->chimed.is_iburst ? QUICK_START : 1;
+    association->quick_free += QUICK_START;
+    association->quick_left = QUICK_MOST;
 }
 
 void world_check_member(struct world_node *node, uint32_t number, uint64_t run)
@@ -43,6 +49,19 @@ static void allow_bursts(struct world_node *node)
 {
     for (size_t i = 0; i < SYNC_SOURCES_MAX; i++) {
         node->host->associations[i].quick += QUICK_START;
+        node->host->associations[i].quick_free += QUICK_START;
+    }
+}
+
+void world_check_moved(struct world_node *node)
+{
+    uint32_t epoch = sync_epoch(node_sync(node->node));
+    if (epoch == node->host->moved_epoch) {
+        return;
+    }
+    node->host->moved_epoch = epoch;
+    for (size_t i = 0; i < SYNC_SOURCES_MAX; i++) {
+        node->host->associations[i].quick++;
     }
 }
 
@@ -57,6 +76,26 @@ void world_check_command(struct world_node *node, enum command_kind kind)
     allow_bursts(node);
     if (kind == COMMAND_ACCEPT || kind == COMMAND_STEP) {
         node->host->updates = 0;
+    }
+}
+
+/* A request sooner than the poll interval. */
+static void check_pace(struct world *world, const struct world_node *node,
+                       struct world_association *association, struct mono now)
+{
+    int64_t elapsed_ns = now.ns - association->quick_at.ns;
+    double more = (double)elapsed_ns / (double)(QUICK_POLLS * node->poll_ns);
+    association->quick_left = fmin(association->quick_left + more, QUICK_MOST);
+    association->quick_at = now;
+    if (association->quick_free > 0) {
+        association->quick_free--;
+        return;
+    }
+    association->quick_left--;
+    if (association->quick_left < -QUICK_ROUNDING) {
+        struct checker_place place = world_core_place(world, node);
+        checker_fail(&world->checker, &place, "asks quickly again and again");
+        association->quick_left = 0;
     }
 }
 
@@ -81,6 +120,7 @@ void world_check_request(struct world *world, struct world_node *node,
     int64_t least_ns = node->poll_ns;
     if (association->asked > 0 && since_ns < least_ns && association->quick > 0) {
         association->quick--;
+        check_pace(world, node, association, now);
         least_ns = least_ns < QUICK_NS ? least_ns : QUICK_NS;
     }
     if (association->asked > 0) {

@@ -11,6 +11,8 @@
 void world_check_begins(struct world_node *node, struct world_association *association);
 void world_check_member(struct world_node *node, uint32_t association, uint64_t run);
 void world_check_disrupted(struct world_node *node);
+/* A member that moved its own clock asks each of the others once. */
+void world_check_moved(struct world_node *node);
 void world_check_command(struct world_node *node, enum command_kind kind);
 
 /* A request leaves: not too soon. */

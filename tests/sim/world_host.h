@@ -12,7 +12,12 @@ struct world_association {
     struct address remote;
     uint64_t asked;
     struct mono asked_at;
-    unsigned quick;      /* how many requests may still come sooner than the poll interval */
+    /* How many requests have a cause to come sooner than the poll interval; of how many the cause
+     * is not what others do; and how many more may, whatever the causes, as of that moment. */
+    unsigned quick;
+    unsigned quick_free;
+    double quick_left;
+    struct mono quick_at;
     uint64_t run;        /* of a member's clock: what begins anew when it does; 0: none yet */
     unsigned unanswered; /* requests since the last good answer */
     /* NTP's root distance of its source, and the mean of it. */
@@ -37,8 +42,9 @@ struct world_host {
     bool is_leap_planned;
 
     /* For the checks. */
-    bool is_fresh;    /* the event at hand brought a sample */
-    uint64_t updates; /* of the clock by samples, since it was last to be set anew */
+    bool is_fresh;        /* the event at hand brought a sample */
+    uint64_t updates;     /* of the clock by samples, since it was last to be set anew */
+    uint32_t moved_epoch; /* the last one in which its members were told that it moved */
     bool has_earliest;
     int64_t earliest_ns;
     uint32_t epoch;

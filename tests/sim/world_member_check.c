@@ -209,12 +209,15 @@ void world_member_check_after(struct world *world, struct world_node *node,
 {
     struct interval interval;
     struct world_mesh *mesh = world->nodes.mesh;
+    world_check_moved(node);
+    if (event->kind == EVENT_DATAGRAM) {
+        note_run(node, &event->datagram);
+    }
     if (!world_core_is_honest(world, node)) {
         return;
     }
     if (event->kind == EVENT_DATAGRAM) {
         raise_floor(world, node, event->datagram.payload);
-        note_run(node, &event->datagram);
         node->member->exchanges += world->truth_ns >= world->scenario->settle_ns &&
                                    event->datagram.association != 0 &&
                                    count_taken(node) > node->member->taken;

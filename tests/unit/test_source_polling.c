@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "client/sync/polling.h"
 #include "tests/unit/source_world.h"
 #include <string.h>
 
@@ -198,6 +199,62 @@ static void test_asks_on_command(void)
     source_world_clear(&world);
 }
 
+static size_t quick_requests(const struct source_world *world)
+{
+    size_t count = 0;
+    for (size_t i = 1; i < world->asked_count; i++) {
+        count += gap_ns(world, i) < 64 * NS_PER_S;
+    }
+    return count;
+}
+
+/* Each of its jumps is doubted, and what that means is found out quickly; but not at each of them,
+ * for ever. */
+static void test_a_clock_that_jumps_all_the_time(void)
+{
+    struct source_world world;
+    source_world_init(&world);
+    world.options.poll_max = 6;
+    source_world_start(&world);
+    for (int i = 0; i < 300; i++) {
+        source_world_run(&world, 100 * NS_PER_S);
+        world.offset_ns += i % 2 == 0 ? 300e6 : -300e6;
+    }
+    size_t start = POLLING_BURST_COUNT - 1;
+    size_t most = POLLING_QUICK_MAX + 30000 / 64 / POLLING_QUICK_POLLS;
+    CU_ASSERT_TRUE(world.news[SOURCE_STEPPED] > 100);
+    CU_ASSERT_TRUE(quick_requests(&world) > POLLING_QUICK_MAX);
+    CU_ASSERT_TRUE(quick_requests(&world) <= start + most);
+    source_world_clear(&world);
+}
+
+/* The engine's hurry has an end; an operator's has not. */
+static void test_hurries_end(void)
+{
+    struct source_world world;
+    source_world_init(&world);
+    world.options.poll_max = 6;
+    source_world_start(&world);
+    for (int i = 0; i < 360; i++) {
+        source_world_run(&world, 10 * NS_PER_S);
+        source_hurry(world.source, 1, world.now.mono);
+    }
+    size_t start = POLLING_BURST_COUNT - 1;
+    size_t most = POLLING_QUICK_MAX + 3600 / 64 / POLLING_QUICK_POLLS;
+    CU_ASSERT_TRUE(quick_requests(&world) > POLLING_QUICK_MAX);
+    CU_ASSERT_TRUE(quick_requests(&world) <= start + most);
+    /* The poll goes on, and so does what is asked for. */
+    size_t asked = world.asked_count;
+    source_hurry(world.source, 3, world.now.mono);
+    source_world_run(&world, 66 * NS_PER_S);
+    CU_ASSERT_TRUE(world.asked_count > asked && world.asked_count <= asked + 3);
+    asked = world.asked_count;
+    source_burst(world.source, 3, world.now.mono);
+    source_world_run(&world, 10 * NS_PER_S);
+    CU_ASSERT_EQUAL(world.asked_count, asked + 3);
+    source_world_clear(&world);
+}
+
 /* Many machines that start together do not ask at once. */
 static void test_starts_spread(void)
 {
@@ -232,6 +289,8 @@ static const struct unit_case cases[] = {
     {"a steady clock is asked less often", test_poll_lengthens},
     {"a restless one more often", test_poll_shortens},
     {"a burst on command", test_asks_on_command},
+    {"a clock that jumps all the time", test_a_clock_that_jumps_all_the_time},
+    {"hurries have an end", test_hurries_end},
     {"the first request waits a little, by chance", test_starts_spread},
 };
 

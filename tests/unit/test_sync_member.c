@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "client/sync/polling.h"
 #include "ntpwire/packet.h"
 #include "tests/unit/sync_world.h"
 #include "tests/unit/unit.h"
@@ -248,6 +249,29 @@ static void test_another_clock_voids(void)
     sync_world_end(&world);
 }
 
+/* One that says so at every answer is not asked every two seconds for ever: a liar would have all
+ * others do that. */
+static void test_another_clock_each_time(void)
+{
+    begin(1, 0, 0, 13);
+    uint64_t asked = world.servers[0].asked;
+    for (int i = 0; i < 3600; i++) {
+        world.servers[0].claim.disruptions++;
+        sync_world_run(&world, NS_PER_S);
+    }
+    asked = world.servers[0].asked - asked;
+    CU_ASSERT_TRUE(asked > 3600 / 17 + POLLING_QUICK_MAX);
+    CU_ASSERT_TRUE(asked < 3600 / 16 * (POLLING_QUICK_POLLS + 1) / POLLING_QUICK_POLLS +
+                               POLLING_QUICK_MAX + POLLING_BURST_COUNT);
+    /* After an hour of quiet it is asked as quickly as ever. */
+    sync_world_run(&world, 3600 * NS_PER_S);
+    asked = world.servers[0].asked;
+    world.servers[0].claim.disruptions++;
+    sync_world_run(&world, 24 * NS_PER_S);
+    CU_ASSERT_TRUE(world.servers[0].asked >= asked + 4);
+    sync_world_end(&world);
+}
+
 /* a and b have UTC over two hops, and then only from us: nobody is followed, and no interval is
  * believed any longer than it is. */
 static void test_circle_goes_to_holdover(void)
@@ -356,6 +380,7 @@ static const struct unit_case cases[] = {
     {"verdicts weigh the estimate", test_verdicts_weigh_the_estimate},
     {"an asymmetry is taken off", test_asymmetry_is_taken_off},
     {"another clock voids", test_another_clock_voids},
+    {"another clock each time is not asked quickly each time", test_another_clock_each_time},
     {"a circle goes to holdover", test_circle_goes_to_holdover},
     {"as near as we are", test_as_near_as_we_are},
     {"members come and go", test_members_come_and_go},
