@@ -2,7 +2,7 @@
 /* A bank of Kalman filters, each with a belief of its own about the oscillator's wander and the
  * samples' noise. What they say is mixed by how well each foretold the samples lately. */
 #include "client/sync/filter_class.h"
-#include "client/sync/filter_member.h"
+#include "client/sync/filter_outlook.h"
 #include <float.h>
 #include <math.h>
 
@@ -30,16 +30,6 @@
 #define GAUSS_CAPPED_COUNT 16
 #define GAUSS_COUNT_MIN 8
 
-struct mixture {
-    double x;
-    double rate;
-    double x_variance;
-    double rate_variance;
-    double rate_variance_bound;
-    double wander;
-    double thermal_share;
-};
-
 struct filter_bank {
     struct filter_delay delay;
     struct filter_member members[MEMBERS];
@@ -47,6 +37,7 @@ struct filter_bank {
     double share[MEMBERS];  /* of the mixture's variance; they sum to 1 */
     double voice[MEMBERS];  /* of its mean: as share, but none for those of the least weight */
     double t;               /* of the members' states */
+    struct filter_outlook outlook; /* from there */
     size_t count;
     double innovation_square; /* running mean */
 
@@ -112,38 +103,22 @@ static void bank_init(void *state, double precision)
     level_weights(bank);
 }
 
-/* The members' states mixed by their shares. Their spread is part of the variance. */
-static struct mixture mix(const struct filter_bank *bank, double dt)
+/* To be called after whatever changes the members or their shares. */
+static void look_ahead(struct filter_bank *bank)
 {
-    struct filter_stride stride = filter_stride_make(dt);
-    double x[MEMBERS];
-    double x_variance[MEMBERS];
-    struct mixture mixture = {.x = 0.0};
+    bank->outlook = (struct filter_outlook){.x = {0.0}};
     for (size_t i = 0; i < MEMBERS; i++) {
-        const struct filter_member *member = &bank->members[i];
-        x[i] = filter_member_ahead(member, &stride, &x_variance[i]);
-        mixture.x += bank->voice[i] * x[i];
-        mixture.rate += bank->voice[i] * filter_member_rate(member);
+        filter_outlook_add_mean(&bank->outlook, &bank->members[i], bank->voice[i]);
     }
-    double bound_share = 0.0;
+    double share = 0.0;
     for (size_t i = 0; i < MEMBERS; i++) {
-        double share = bank->share[i];
-        double x_off = x[i] - mixture.x;
-        double rate_off = filter_member_rate(&bank->members[i]) - mixture.rate;
-        double rate_variance = filter_member_rate_variance(&bank->members[i]) + rate_off * rate_off;
-        mixture.x_variance += share * (x_variance[i] + x_off * x_off);
-        mixture.rate_variance += share * rate_variance;
-        if (share >= WEIGHT_BOUND) {
-            mixture.rate_variance_bound += share * rate_variance;
-            mixture.wander += share * bank->members[i].wander;
-            mixture.thermal_share += bank->members[i].is_thermal ? share : 0.0;
-            bound_share += share;
+        filter_outlook_add_spread(&bank->outlook, &bank->members[i], bank->share[i]);
+        if (bank->share[i] >= WEIGHT_BOUND) {
+            filter_outlook_add_bound(&bank->outlook, &bank->members[i], bank->share[i]);
+            share += bank->share[i];
         }
     }
-    mixture.rate_variance_bound /= bound_share;
-    mixture.wander /= bound_share;
-    mixture.thermal_share /= bound_share;
-    return mixture;
+    filter_outlook_scale_bound(&bank->outlook, 1.0 / share);
 }
 
 static const struct filter_member *best_member(const struct filter_bank *bank)
@@ -158,7 +133,7 @@ static const struct filter_member *best_member(const struct filter_bank *bank)
 /* state and covariance of the best member or, where that expects something else of temperature, of
  * the mixture. */
 static void take_over(struct filter_member *member, const struct filter_member *best,
-                      const struct mixture *mixture)
+                      const struct filter_mixture *mixture)
 {
     if (member->is_thermal == best->is_thermal) {
         struct filter_member belief = *member;
@@ -175,8 +150,10 @@ static void take_over(struct filter_member *member, const struct filter_member *
 /* A member without weight that has lost the clock would take long to find it again. */
 static void rescue_lost(struct filter_bank *bank)
 {
-    struct mixture mixture = mix(bank, 0.0);
+    look_ahead(bank);
+    struct filter_mixture mixture = filter_outlook_at(&bank->outlook, 0.0);
     const struct filter_member *best = best_member(bank);
+    bool is_changed = false;
     for (size_t i = 0; i < MEMBERS; i++) {
         struct filter_member *member = &bank->members[i];
         if (bank->weight[i] > WEIGHT_MIN + 1e-9) {
@@ -189,7 +166,11 @@ static void rescue_lost(struct filter_bank *bank)
             rate_off * rate_off >
                 most * (filter_member_rate_variance(member) + mixture.rate_variance)) {
             take_over(member, best, &mixture);
+            is_changed = true;
         }
+    }
+    if (is_changed) {
+        look_ahead(bank);
     }
 }
 
@@ -201,6 +182,7 @@ static void begin(struct filter_bank *bank, const struct filter_point *point)
     }
     bank->t = point->t;
     bank->count = 1;
+    look_ahead(bank);
 }
 
 /* The clock moved, or the path did: the rate is kept, unless the last step did not help. */
@@ -225,6 +207,7 @@ static void step(struct filter_bank *bank, const struct filter_point *point)
     bank->doubts = 0;
     bank->agreed = 0;
     bank->has_stepped = true;
+    look_ahead(bank);
 }
 
 /* A sample beyond the gate is never acted on alone. */
@@ -307,7 +290,7 @@ static enum filter_verdict bank_add(void *state, const struct filter_point *poin
         begin(bank, point);
         return FILTER_TAKEN;
     }
-    struct mixture mixture = mix(bank, point->t - bank->t);
+    struct filter_mixture mixture = filter_outlook_at(&bank->outlook, point->t - bank->t);
     double innovation = point->x - mixture.x;
     double gate = filter_delay_half(&bank->delay) +
                   GATE_SD * sqrt(mixture.x_variance + 0.25 * bank->innovation_square);
@@ -321,7 +304,7 @@ static enum filter_verdict bank_add(void *state, const struct filter_point *poin
 static void bank_estimate(const void *state, double t, struct filter_line *line)
 {
     const struct filter_bank *bank = state;
-    struct mixture mixture = mix(bank, t - bank->t);
+    struct filter_mixture mixture = filter_outlook_at(&bank->outlook, t - bank->t);
     *line = (struct filter_line){
         .x = mixture.x,
         .rate = mixture.rate,
@@ -340,6 +323,7 @@ static void bank_shift(void *state, double t, double x)
     for (size_t i = 0; i < MEMBERS; i++) {
         bank->members[i].state[0] -= x;
     }
+    bank->outlook.x[0] -= x;
 }
 
 static size_t bank_count(const void *state)

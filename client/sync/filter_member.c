@@ -26,12 +26,24 @@ static double faded_square(double h)
     return h + 2.0 * expm1(-h) - 0.5 * expm1(-2.0 * h);
 }
 
+static double faded_variance(double h)
+{
+    return 2.0 * THERMAL_SD * THERMAL_SD * THERMAL_S * THERMAL_S * faded_square(h);
+}
+
+double filter_member_fade(double dt, double *variance)
+{
+    double h = dt / THERMAL_S;
+    *variance = faded_variance(h);
+    return THERMAL_S * -expm1(-h);
+}
+
 struct filter_stride filter_stride_make(double dt)
 {
     double h = dt / THERMAL_S;
     double lost = -expm1(-h);
     double power = THERMAL_SD * THERMAL_SD;
-    double x_variance = 2.0 * power * THERMAL_S * THERMAL_S * faded_square(h);
+    double x_variance = faded_variance(h);
     double covariance = power * THERMAL_S * lost * lost;
     double s_variance = -power * expm1(-2.0 * h);
     double lower = x_variance > 0.0 ? covariance / x_variance : 0.0;
@@ -220,18 +232,4 @@ double filter_member_rate_variance(const struct filter_member *member)
     double on_x = lower[0] + lower[1];
     double on_y = 1.0 + lower[2];
     return on_x * on_x * member->d[0] + on_y * on_y * member->d[1] + member->d[2];
-}
-
-double filter_member_ahead(const struct filter_member *member, const struct filter_stride *stride,
-                           double *variance)
-{
-    double dt = stride->dt;
-    double fade_dt = member->is_thermal ? stride->fade_dt : 0.0;
-    const double *lower = member->lower;
-    double on_x = 1.0 + dt * lower[0] + fade_dt * lower[1];
-    double on_y = dt + fade_dt * lower[2];
-    *variance = on_x * on_x * member->d[0] + on_y * on_y * member->d[1] +
-                fade_dt * fade_dt * member->d[2] + member->wander * dt * dt * dt / 3.0 +
-                (member->is_thermal ? stride->thermal_d[0] : 0.0);
-    return member->state[0] + dt * member->state[1] + fade_dt * member->state[2];
 }

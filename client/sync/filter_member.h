@@ -41,7 +41,7 @@ double filter_member_gauss(struct filter_member *member, double sample, double n
 
 double filter_member_rate(const struct filter_member *member);
 double filter_member_rate_variance(const struct filter_member *member);
-/* The offset after a stride, and its variance. */
-double filter_member_ahead(const struct filter_member *member, const struct filter_stride *stride,
-                           double *variance);
+/* What a rate that decays adds to the offset in dt s, per unit of the rate, and the variance in s^2
+ * of what new such rates add meanwhile: filter_stride's fade_dt and thermal_d[0]. */
+double filter_member_fade(double dt, double *variance);
 #endif

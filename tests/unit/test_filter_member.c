@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client/sync/filter_member.h"
+#include "client/sync/filter_outlook.h"
 #include "common/base/random.h"
 #include "tests/unit/unit.h"
 #include <math.h>
@@ -134,6 +134,59 @@ static struct filter_member begin(double wander, bool is_thermal, struct plain *
     return member;
 }
 
+static struct filter_mixture look(const struct filter_member *member, double dt)
+{
+    struct filter_outlook outlook = {.x = {0.0}};
+    filter_outlook_add_mean(&outlook, member, 1.0);
+    filter_outlook_add_spread(&outlook, member, 1.0);
+    return filter_outlook_at(&outlook, dt);
+}
+
+/* Two at once: the variance of a mixture is the mean of the variances and the variance of means. */
+static void a_mixture_spreads_as_its_members_do(void)
+{
+    struct plain plain;
+    struct filter_member members[2] = {begin(1e-14, false, &plain), begin(1e-16, true, &plain)};
+    const double shares[2] = {0.3, 0.7};
+    struct filter_outlook outlook = {.x = {0.0}};
+    members[1].state[0] += 2e-4;
+    members[0].state[1] += 1e-6;
+    members[1].state[2] -= 3e-6;
+    struct filter_stride stride = filter_stride_make(64.0);
+    for (size_t i = 0; i < 2; i++) {
+        filter_member_predict(&members[i], &stride);
+        (void)filter_member_gauss(&members[i], members[i].state[0] + 1e-4, 1e-8);
+        filter_outlook_add_mean(&outlook, &members[i], shares[i]);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        filter_outlook_add_spread(&outlook, &members[i], shares[i]);
+    }
+    struct filter_mixture found = filter_outlook_at(&outlook, 1000.0);
+    stride = filter_stride_make(1000.0);
+    double x[2];
+    double x_variance[2];
+    double rate[2];
+    double rate_variance[2];
+    for (size_t i = 0; i < 2; i++) {
+        rate[i] = filter_member_rate(&members[i]);
+        rate_variance[i] = filter_member_rate_variance(&members[i]);
+        filter_member_predict(&members[i], &stride);
+        x[i] = members[i].state[0];
+        x_variance[i] = members[i].d[0];
+    }
+    double between = shares[0] * shares[1];
+    CU_ASSERT_DOUBLE_EQUAL(found.x, shares[0] * x[0] + shares[1] * x[1], 1e-12);
+    CU_ASSERT_DOUBLE_EQUAL(found.x_variance /
+                               (shares[0] * x_variance[0] + shares[1] * x_variance[1] +
+                                between * (x[0] - x[1]) * (x[0] - x[1])),
+                           1.0, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(found.rate, shares[0] * rate[0] + shares[1] * rate[1], 1e-15);
+    CU_ASSERT_DOUBLE_EQUAL(found.rate_variance /
+                               (shares[0] * rate_variance[0] + shares[1] * rate_variance[1] +
+                                between * (rate[0] - rate[1]) * (rate[0] - rate[1])),
+                           1.0, 1e-9);
+}
+
 static void follow(double wander, bool is_thermal)
 {
     struct random random;
@@ -143,13 +196,12 @@ static void follow(double wander, bool is_thermal)
     for (int i = 0; i < 100; i++) {
         double dt = exp(7.0 * random_unit(&random));
         struct filter_stride stride = filter_stride_make(dt);
-        double variance;
-        double ahead = filter_member_ahead(&member, &stride, &variance);
+        struct filter_mixture ahead = look(&member, dt);
         filter_member_predict(&member, &stride);
         plain_predict(&plain, &member, dt);
         check_same(&plain, &member);
-        CU_ASSERT_DOUBLE_EQUAL(ahead, member.state[0], 1e-6 * sqrt(member.d[0]));
-        CU_ASSERT_DOUBLE_EQUAL(variance / member.d[0], 1.0, 1e-9);
+        CU_ASSERT_DOUBLE_EQUAL(ahead.x, member.state[0], 1e-6 * sqrt(member.d[0]));
+        CU_ASSERT_DOUBLE_EQUAL(ahead.x_variance / member.d[0], 1.0, 1e-6);
 
         double sample = member.state[0] + 1e-4 * random_normal(&random);
         double innovation = sample - plain.x[0];
@@ -288,6 +340,7 @@ static const struct unit_case cases[] = {
     {"an impossible window is learnt from with caution",
      an_impossible_window_is_learnt_from_with_caution},
     {"a Gaussian outlier moves little", a_gaussian_outlier_moves_little},
+    {"a mixture spreads as its members do", a_mixture_spreads_as_its_members_do},
     {"gaps of all lengths do no harm", gaps_of_all_lengths_do_no_harm},
 };
 UNIT_MAIN("filter_member", cases)
