@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stdatomic.h>
 #include <string.h>
 
 void secret_draw(struct random *random, uint8_t secret[SECRET_SIZE])
@@ -73,12 +74,30 @@ bool secret_exchange(const uint8_t private_key[SECRET_SIZE], const uint8_t publi
     return ok;
 }
 
+/* Looked up once, since EVP_sha256() would have each digest look it up anew, under a lock. NULL if
+ * the library does not give it. */
+static const EVP_MD *find_sha256(void)
+{
+    static EVP_MD *_Atomic kept;
+    EVP_MD *found = atomic_load_explicit(&kept, memory_order_acquire);
+    if (found == NULL) {
+        EVP_MD *fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
+        if (atomic_compare_exchange_strong(&kept, &found, fetched)) {
+            return fetched;
+        }
+        EVP_MD_free(fetched); /* another thread was faster */
+    }
+    return found;
+}
+
 bool secret_digest(const struct bytes *parts, size_t count, uint8_t digest[SECRET_SIZE])
 {
     assert(count <= SECRET_PARTS_MAX);
     uint8_t found[SECRET_SIZE];
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool ok = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+    const EVP_MD *algorithm = find_sha256();
+    bool ok =
+        context != NULL && algorithm != NULL && EVP_DigestInit_ex2(context, algorithm, NULL) == 1;
     for (size_t i = 0; ok && i < count; i++) {
         ok = EVP_DigestUpdate(context, parts[i].data, parts[i].size) == 1;
     }
