@@ -72,6 +72,7 @@ static struct arguments parse_arguments(int argc, char **argv)
             exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
         case OPTION_VERSION:
             puts("chimed (" PACKAGE_NAME ") " PACKAGE_VERSION);
+            puts(HAVE_AVAHI ? "with mDNS (Avahi)" : "without mDNS (Avahi)");
             exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
         case 'h':
             fputs(help, stdout);

@@ -39,8 +39,6 @@ void reload_warn(const struct config *before, const struct config *after)
     warn_if(before->control.socket_is_auto != after->control.socket_is_auto ||
                 strcmp(before->control.socket, after->control.socket) != 0,
             "[control] socket");
-    warn_if(strcmp(before->mesh.name, after->mesh.name) != 0, "[mesh] name");
-    warn_if(before->mesh.is_mdns != after->mesh.is_mdns, "discover = mdns in [mesh]");
     warn_if(strcmp(before->control.group, after->control.group) != 0, "[control] group");
     warn_if(strcmp(before->control.chronyc_socket, after->control.chronyc_socket) != 0,
             "[control] chronyc-socket");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/setup_warn.h"
 #include "common/host/log.h"
+#include "config.h"
+#include "server/mdns_setup.h"
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -138,6 +140,25 @@ static void warn_of_certificate(const struct setup *setup, const char *name)
     }
 }
 
+static void warn_of_mdns(const struct setup *setup, const char *name)
+{
+    const struct config_mesh *mesh = &setup->config.mesh;
+    struct place place = {.name = name, .line = mesh->identity.line};
+    struct mdns_service service;
+    if (!mdns_setup(setup, &service)) {
+        return;
+    }
+    if (!HAVE_AVAHI) {
+        warn(place,
+             "[mesh] discover = mdns: this chimed is built without Avahi, so nobody is found that "
+             "way; use join = HOST or discover = srv:NAME, or build it with libavahi-client "
+             "(Debian: libavahi-client-dev) and ./configure --with-avahi");
+    } else if (service.port == 0) {
+        warn(place, "[mesh] discover = mdns: this node serves on loopback addresses only, where no "
+                    "other machine can ask it: it is not announced; see listen in [server]");
+    }
+}
+
 static void warn_of_mesh(const struct setup *setup, const char *name)
 {
     const struct config_mesh *mesh = &setup->config.mesh;
@@ -149,11 +170,7 @@ static void warn_of_mesh(const struct setup *setup, const char *name)
     warn_of_certificate(setup, name);
     warn_of_secret(&mesh->identity, "identity", name, user);
     warn_of_secret(&mesh->group_key, "group-key", name, user);
-    if (mesh->is_mdns) {
-        warn((struct place){.name = name, .line = mesh->identity.line},
-             "[mesh] discover = mdns: this chimed can't ask avahi-daemon, so nobody is found that "
-             "way; use join = HOST or discover = srv:NAME");
-    }
+    warn_of_mdns(setup, name);
     if (setup->state_dir[0] == '\0') {
         warn((struct place){.name = name, .line = mesh->identity.line},
              "[mesh] identity: there is no state-dir to keep in what this node told the others; "

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/timekeeper.h"
-#include "common/host/discovery.h"
 #include "common/host/log.h"
 #include "common/host/watch.h"
 #include "server/driver.h"
@@ -8,6 +7,7 @@
 #include "server/journal.h"
 #include "server/keeper.h"
 #include "server/mesh_setup.h"
+#include "server/scout.h"
 #include "server/steering.h"
 #include "server/sync_setup.h"
 #include <stdio.h>
@@ -33,7 +33,7 @@ struct timekeeper {
     struct node *node;
     struct driver *driver;
     struct keeper *keeper;
-    struct discovery *discovery; /* NULL: there is no mesh */
+    struct scout *scout; /* NULL: there is no mesh */
     struct watch *watch;
     struct journal *journal;
     struct herald herald;
@@ -351,7 +351,7 @@ static bool make_parts(struct timekeeper *timekeeper, const struct serving *serv
                                               .association = MESH_DISCOVERY,
                                               .take = on_event,
                                               .context = timekeeper};
-        timekeeper->discovery = discovery_create(&discovery);
+        timekeeper->scout = scout_create(&discovery);
     }
     timekeeper->watch = watch_create(timekeeper->loop, &handler);
     timekeeper->journal = journal_create(timekeeper->loop, timekeeper->clock, timekeeper->node);
@@ -389,10 +389,8 @@ void timekeeper_settle(struct timekeeper *timekeeper)
 {
     const struct config *config = &timekeeper->setup->config;
     journal_configure(timekeeper->journal, config->log.tracking, config->log.measurements);
-    if (timekeeper->discovery != NULL) {
-        const struct config_names *srv = &config->mesh.srv;
-        discovery_configure(timekeeper->discovery, (const char(*)[ACTION_HOST_MAX])srv->items,
-                            srv->count);
+    if (timekeeper->scout != NULL) {
+        scout_configure(timekeeper->scout, timekeeper->setup);
     }
     bool was_shadow = steering_is_shadow(&timekeeper->steering);
     if (steering_reconsider(&timekeeper->steering, config->sources.count > 0)) {
@@ -423,6 +421,7 @@ uint64_t timekeeper_intake_dropped(const struct timekeeper *timekeeper)
 void timekeeper_stop(struct timekeeper *timekeeper)
 {
     timekeeper->is_stopping = true;
+    scout_stop(timekeeper->scout);
     keeper_finish(timekeeper->keeper);
     driver_stop(timekeeper->driver);
     steering_release(&timekeeper->steering);
@@ -433,13 +432,13 @@ void timekeeper_close(struct timekeeper *timekeeper)
     journal_destroy(timekeeper->journal);
     timekeeper->journal = NULL;
     watch_destroy(timekeeper->watch);
-    discovery_destroy(timekeeper->discovery);
+    scout_destroy(timekeeper->scout);
     driver_destroy(timekeeper->driver);
 }
 
 bool timekeeper_is_busy(const struct timekeeper *timekeeper)
 {
-    return discovery_is_busy(timekeeper->discovery) ||
+    return scout_is_busy(timekeeper->scout) ||
            (timekeeper->driver != NULL && driver_is_busy(timekeeper->driver));
 }
 
