@@ -172,8 +172,8 @@ static void try_once(struct mdns *mdns, struct errand *errand)
         forget_all(mdns);
     } else if (!mdns->has_complained) {
         log_message(LOG_LEVEL_WARNING,
-                    "mesh: discover = mdns: avahi-daemon can't be asked: %s; trying again every "
-                    "%d s: start it, and dbus-daemon (packages avahi-daemon, dbus)",
+                    "mesh: discover = mdns: avahi-daemon can't be asked: %s; going on trying, "
+                    "every %d s at last: start it, and dbus-daemon (packages avahi-daemon, dbus)",
                     avahi_strerror(error), RETRY_LAST_MS / 1000);
         mdns->has_complained = true;
     }
@@ -220,6 +220,11 @@ static void draw(struct mdns *mdns, struct resolved *resolved)
     size_t count = mdns->count;
     memcpy(addresses, mdns->addresses, sizeof(addresses));
     uv_mutex_unlock(&mdns->lock);
+    if (count != mdns->told_count) {
+        log_message(LOG_LEVEL_INFO, "mesh: %zu address%s known by mDNS", count,
+                    count == 1 ? " is" : "es are");
+        mdns->told_count = count;
+    }
     for (resolved->count = 0; resolved->count < EVENT_ADDRESSES_MAX && count > 0; count--) {
         size_t which = random_below(mdns->options.random, (uint32_t)count);
         resolved->addresses[resolved->count++] = addresses[which];
@@ -232,8 +237,8 @@ static void on_timer(uv_timer_t *timer)
     struct mdns *mdns = timer->data;
     struct event event = {.kind = EVENT_RESOLVED};
     draw(mdns, &event.resolved);
+    mdns->told_ms = uv_now(mdns->options.loop);
     if (event.resolved.count > 0) {
-        mdns->told_ms = uv_now(mdns->options.loop);
         (void)uv_timer_start(&mdns->timer, on_timer, MDNS_INTERVAL_MS, 0);
         event.resolved.association = mdns->options.association;
         mdns->options.take(mdns->options.context, &event);
@@ -244,15 +249,8 @@ static void on_async(uv_async_t *async)
 {
     struct mdns *mdns = async->data;
     uint64_t now_ms = uv_now(mdns->options.loop);
-    uv_mutex_lock(&mdns->lock);
-    size_t count = mdns->count;
-    uv_mutex_unlock(&mdns->lock);
     uint64_t due_ms = mdns->told_ms + MDNS_GAP_MS;
     uint64_t wait_ms = mdns->told_ms > 0 && due_ms > now_ms + FIRST_MS ? due_ms - now_ms : FIRST_MS;
-    if (count != mdns->told_count) {
-        log_message(LOG_LEVEL_DEBUG, "mesh: %zu addresses are known by mDNS", count);
-        mdns->told_count = count;
-    }
     if (!uv_is_active((const uv_handle_t *)&mdns->timer) ||
         uv_timer_get_due_in(&mdns->timer) > wait_ms) {
         (void)uv_timer_start(&mdns->timer, on_timer, wait_ms, 0);

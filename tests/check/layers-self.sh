@@ -102,6 +102,7 @@ begin client/lib/chime.c '#include <uv.h>' && refused 'includes <uv.h>'
 begin server/other.c '#include <unistd.h>' && refused 'includes <unistd.h>'
 begin server/responder.c '#include <openssl/evp.h>' && refused 'only common/auth uses OpenSSL'
 begin server/responder.c '#include <ini.h>' && refused 'only common/config and the simulator read INI'
+begin common/host/discovery.c '#include <avahi-client/client.h>' && refused 'only common/host/mdns knows Avahi'
 
 # Includes.
 begin tests/unit/test_node.c '#include "server/node.c"' && refused 'never included'

@@ -21,6 +21,8 @@ stock_entry() {
     openntpctl) echo "openntpd usr/sbin/ntpctl openntpd" ;;
     systemd-timesyncd) echo "timesyncd lib/systemd/systemd-timesyncd systemd-timesyncd" ;;
     python3-ntplib) echo "ntplib usr/lib/python3/dist-packages/ntplib.py python3-ntplib" ;;
+    avahi-daemon) echo "avahi usr/sbin/avahi-daemon avahi-daemon dbus-daemon" ;;
+    dbus-daemon) echo "avahi usr/bin/dbus-daemon avahi-daemon dbus-daemon" ;;
     rdate) echo "rdate usr/sbin/rdate rdate" ;;
     check_ntp_time)
         echo "monitoring usr/lib/nagios/plugins/check_ntp_time monitoring-plugins-basic" ;;
