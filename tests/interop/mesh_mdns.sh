@@ -136,6 +136,29 @@ expect_finds() { # ADDRESSES NODE…
     done
 }
 
+# One that does not answer holds up neither the daemon nor its end.
+hang() {
+    kill -STOP "${AVAHI[2]}"
+    sed -i 's/^name = .*/name = elsewhere/' "$WORK/node2.conf"
+    kill -HUP "${PID[2]}"
+    expect_said 2 1 "is in force"
+    chime_node 2 status > "$WORK/hang.txt" || fail "node 2 should answer: $(cat "$WORK/hang.txt")"
+    expect_all "avahi-daemon of node 2 hangs" 1 2 3 5
+    stop_node 2
+    kill -CONT "${AVAHI[2]}"
+    pass "node 2 served and ended although its avahi-daemon did not answer"
+}
+
+# And nothing was found wrong with the memory of any, where that is looked for.
+end_all() {
+    local node
+    for node in 1 3 4 5 6; do
+        stop_node "$node"
+    done
+    grep -hE 'Sanitizer|runtime error' "$WORK"/node*.log && fail "a node has used memory that it may not use, or lost some"
+    pass "all ended, and lost no memory"
+}
+
 make_user() {
     { echo 'avahi:x:0:0::/:/bin/false' && cat /etc/passwd; } > "$WORK/passwd"
     { echo 'avahi:x:0:' && cat /etc/group; } > "$WORK/group"
@@ -241,3 +264,5 @@ find_each_other
 refuse
 lose_and_find_again
 withdraw
+hang
+end_all
