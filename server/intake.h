@@ -10,7 +10,7 @@
 
 #define INTAKE_SIZE 64
 #define INTAKE_STRANGERS_MAX 16 /* of them, all strangers together ... */
-#define INTAKE_SHARE_MAX 4      /* ... and one session each */
+#define INTAKE_SHARE_MAX 4      /* ... and one member each */
 
 struct intake;
 

@@ -2,9 +2,6 @@
 #include "common/mesh/gate.h"
 #include <string.h>
 
-/* Shares of sessions begin above that of the strangers. */
-#define SHARE_OF_SESSION UINT32_C(0x10000)
-
 const char *gate_verdict_name(enum gate_verdict verdict)
 {
     static const char *const names[GATE_VERDICTS] = {
@@ -21,10 +18,30 @@ const char *gate_verdict_name(enum gate_verdict verdict)
     return (unsigned)verdict < GATE_VERDICTS ? names[verdict] : "unknown verdict";
 }
 
+/* The first session of that member; the count if it has none. */
+static size_t find_owner(const struct gate_table *table, uint64_t member)
+{
+    size_t i = 0;
+    while (i < table->count && table->sessions[i].member != member) {
+        i++;
+    }
+    return i;
+}
+
 void gate_set(struct gate *gate, const struct gate_table *table)
 {
     assert(table->count <= GATE_SESSIONS_MAX);
     assert(table->certificate_size <= sizeof(table->certificate));
+    struct gate_purse purses[GATE_SESSIONS_MAX] = {0};
+    for (size_t i = 0; i < table->count; i++) {
+        uint64_t member = table->sessions[i].member;
+        size_t before = find_owner(&gate->table, member);
+        gate->owners[i] = (uint16_t)find_owner(table, member);
+        if (gate->owners[i] == i && before < gate->table.count) {
+            purses[i] = gate->purses[before];
+        }
+    }
+    memcpy(gate->purses, purses, sizeof(purses));
     gate->table = *table;
 }
 
@@ -78,21 +95,19 @@ static enum gate_verdict admit_stranger(struct gate *gate, const struct datagram
 }
 
 /* A packet of a session; a handshake among them costs the engine more than the others. */
-static enum gate_verdict admit_session(struct gate *gate, uint16_t id, bool is_handshake,
+static enum gate_verdict admit_session(struct gate *gate, size_t owner, bool is_handshake,
                                        struct mono now, struct gate_result *result)
 {
-    uint32_t share = SHARE_OF_SESSION + id;
-    struct gate_bucket *packets = &gate->sessions[id % GATE_BUCKETS];
-    struct gate_bucket *handshakes = address_bucket(gate, (uint64_t)share << 32);
-    if (!bucket_has(packets, now, GATE_SESSION_NS, GATE_SESSION_BURST) ||
-        (is_handshake && !bucket_has(handshakes, now, GATE_HANDSHAKE_NS, GATE_HANDSHAKE_BURST))) {
+    struct gate_purse *purse = &gate->purses[owner];
+    if (is_handshake &&
+        !bucket_has(&purse->handshakes, now, GATE_HANDSHAKE_NS, GATE_HANDSHAKE_BURST)) {
         return GATE_LIMITED;
     }
-    bucket_take(packets, now, GATE_SESSION_NS);
+    bucket_take(&purse->packets, now, GATE_SESSION_NS);
     if (is_handshake) {
-        bucket_take(handshakes, now, GATE_HANDSHAKE_NS);
+        bucket_take(&purse->handshakes, now, GATE_HANDSHAKE_NS);
     }
-    result->share = share;
+    result->share = (uint32_t)owner + 1; /* 0 is that of the strangers */
     return GATE_HANDOVER;
 }
 
@@ -125,11 +140,18 @@ static enum gate_verdict judge_session(struct gate *gate, const struct datagram 
     enum gate_verdict verdict = GATE_NO_SESSION;
     for (size_t i = 0; i < gate->table.count; i++) {
         const struct gate_session *session = &gate->table.sessions[i];
+        size_t owner = gate->owners[i];
         /* Sessions with two members may have the same id. */
-        if (session->id == auth.id) {
-            if (tag_is(session->key, covered, auth.tag)) {
-                return admit_session(gate, auth.id, packet->handshake.size > 0, now, result);
-            }
+        if (session->id != auth.id) {
+            continue;
+        }
+        /* Of a member that has spent all, no tag is computed any more: a flood of its own costs
+         * little, and what others send in its name gets it no further. */
+        if (!bucket_has(&gate->purses[owner].packets, now, GATE_SESSION_NS, GATE_SESSION_BURST)) {
+            verdict = GATE_LIMITED;
+        } else if (tag_is(session->key, covered, auth.tag)) {
+            return admit_session(gate, owner, packet->handshake.size > 0, now, result);
+        } else if (verdict == GATE_NO_SESSION) {
             verdict = GATE_FORGED;
         }
     }

@@ -15,9 +15,9 @@
 
 #define GATE_SESSIONS_MAX 256
 #define GATE_ANSWER_MAX REPORT_PAYLOAD_MAX_AGREED
-#define GATE_BUCKETS 256 /* of sessions, and as many of addresses */
+#define GATE_BUCKETS 256 /* of addresses */
 
-/* What may be handed over: packets of a session, handshakes of one address (or session), and
+/* What may be handed over: packets of a member, handshakes of one address (or member), and
  * handshakes of all strangers together. The interval between two, and how many may be saved up. */
 #define GATE_SESSION_NS (NS_PER_S / 32)
 #define GATE_SESSION_BURST 32
@@ -27,6 +27,7 @@
 #define GATE_STRANGERS_BURST 32
 
 struct gate_session {
+    uint64_t member; /* its node id: one may have several sessions */
     uint16_t id;
     uint8_t key[SECRET_SIZE]; /* of what the member sends */
 };
@@ -67,9 +68,17 @@ struct gate_bucket {
     int64_t full_ns;
 };
 
+/* What a member has spent. Numbers of sessions fall together, and who answers a handshake can see
+ * to it: so no two members share one. */
+struct gate_purse {
+    struct gate_bucket packets;
+    struct gate_bucket handshakes;
+};
+
 struct gate { /* used through the calls below only */
     struct gate_table table;
-    struct gate_bucket sessions[GATE_BUCKETS];
+    uint16_t owners[GATE_SESSIONS_MAX]; /* of each session: the first one of its member ... */
+    struct gate_purse purses[GATE_SESSIONS_MAX]; /* ... which has the purse */
     struct gate_bucket addresses[GATE_BUCKETS];
     struct gate_bucket strangers;
     uint64_t counts[GATE_VERDICTS];

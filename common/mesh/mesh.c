@@ -293,12 +293,13 @@ uint32_t mesh_gate_version(const struct mesh *mesh)
     return mesh->gate_version;
 }
 
-static void add_keys(const struct pairing *pairing, struct gate_table *table)
+static void add_keys(const struct pairing *pairing, uint64_t member, struct gate_table *table)
 {
     struct session_key keys[2];
     size_t count = pairing_receive_keys(pairing, keys);
     for (size_t i = 0; i < count && table->count < GATE_SESSIONS_MAX; i++) {
         struct gate_session *session = &table->sessions[table->count++];
+        session->member = member;
         session->id = keys[i].id;
         memcpy(session->key, keys[i].octets, SECRET_SIZE);
     }
@@ -322,7 +323,8 @@ void mesh_gate(const struct mesh *mesh, struct gate_table *table)
     }
     for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
         if (mesh->contacts[i] != NULL) {
-            add_keys(&mesh->contacts[i]->pairing, table);
+            const struct mesh_contact *contact = mesh->contacts[i];
+            add_keys(&contact->pairing, mesh->members[contact->member].id, table);
         }
     }
 }

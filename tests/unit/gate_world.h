@@ -30,6 +30,7 @@ static inline void make_table(struct gate_table *table, struct random *random, s
     table->payload_max = REPORT_PAYLOAD_MAX;
     cookie_jar_init(&table->jar, random, now);
     table->count = 1;
+    table->sessions[0].member = OTHER;
     table->sessions[0].id = SESSION;
     memset(table->sessions[0].key, 7, SECRET_SIZE);
 }

@@ -84,14 +84,20 @@ static void members_are_handed_over(void)
     CU_ASSERT_EQUAL(judge(&made), GATE_NO_SESSION);
 }
 
+/* Another session, whose key is octets of 8. */
+static void set_second(uint64_t member, uint16_t id)
+{
+    bench.table.count = 2;
+    bench.table.sessions[1] = (struct gate_session){.member = member, .id = id};
+    memset(bench.table.sessions[1].key, 8, SECRET_SIZE);
+    gate_set(&bench.gate, &bench.table);
+}
+
 static void sessions_may_share_an_id(void)
 {
     struct made made;
     open_bench();
-    bench.table.count = 2;
-    bench.table.sessions[1].id = SESSION;
-    memset(bench.table.sessions[1].key, 8, SECRET_SIZE);
-    gate_set(&bench.gate, &bench.table);
+    set_second(OTHER + 1, SESSION);
     begin(&made, 1);
     add_session(&made, SESSION, 8);
     CU_ASSERT_EQUAL(judge(&made), GATE_HANDOVER);
@@ -316,10 +322,7 @@ static void sessions_are_limited(void)
 {
     struct made made;
     open_bench();
-    bench.table.count = 2;
-    bench.table.sessions[1].id = SESSION + 1;
-    memset(bench.table.sessions[1].key, 8, SECRET_SIZE);
-    gate_set(&bench.gate, &bench.table);
+    set_second(OTHER + 1, SESSION + 1);
     make_request(&made, 1);
     CU_ASSERT_EQUAL(admitted(&made, "192.0.2.1", 1000), GATE_SESSION_BURST);
     /* A new table gives nothing back. */
@@ -337,6 +340,59 @@ static void sessions_are_limited(void)
     add_hello(&made, &hello);
     add_session(&made, SESSION + 1, 8);
     CU_ASSERT_EQUAL(admitted(&made, "192.0.2.1", 20), GATE_HANDSHAKE_BURST);
+}
+
+/* Whoever answers a handshake can choose its session's number, so as to fall together with a
+ * victim's. */
+static void members_are_limited_apart(void)
+{
+    static const uint16_t ids[] = {SESSION, SESSION + 256, SESSION + 1024};
+    struct made made;
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        open_bench();
+        set_second(OTHER + 1, ids[i]);
+        make_request(&made, 1);
+        CU_ASSERT_EQUAL(admitted(&made, "192.0.2.1", 1000), GATE_SESSION_BURST);
+        uint32_t share = bench.result.share;
+        begin(&made, 1);
+        add_session(&made, ids[i], 8);
+        CU_ASSERT_EQUAL(admitted(&made, "192.0.2.1", 1000), GATE_SESSION_BURST);
+        CU_ASSERT_NOT_EQUAL(bench.result.share, share);
+    }
+}
+
+/* A session more is none the more to spend, wherever in the table its member stands. */
+static void sessions_of_a_member_are_limited_together(void)
+{
+    struct made made;
+    open_bench();
+    set_second(OTHER, SESSION + 1);
+    make_request(&made, 1);
+    CU_ASSERT_EQUAL(admitted(&made, "192.0.2.1", 1000), GATE_SESSION_BURST);
+    begin(&made, 1);
+    add_session(&made, SESSION + 1, 8);
+    CU_ASSERT_EQUAL(judge(&made), GATE_LIMITED);
+    bench.table.sessions[0].member = OTHER + 1;
+    bench.table.sessions[0].id++;
+    bench.table.sessions[1].id++;
+    gate_set(&bench.gate, &bench.table);
+    begin(&made, 1);
+    add_session(&made, SESSION + 2, 8);
+    CU_ASSERT_EQUAL(judge(&made), GATE_LIMITED);
+    begin(&made, 1);
+    add_session(&made, SESSION + 1, 7);
+    CU_ASSERT_EQUAL(judge(&made), GATE_HANDOVER);
+
+    /* What is not its own is not looked at closely while it is limited; then it is, and costs it
+     * nothing. */
+    begin(&made, 1);
+    add_session(&made, SESSION + 2, 9);
+    CU_ASSERT_EQUAL(judge(&made), GATE_LIMITED);
+    bench.now.ns += GATE_SESSION_NS;
+    CU_ASSERT_EQUAL(judge(&made), GATE_FORGED);
+    begin(&made, 1);
+    add_session(&made, SESSION + 2, 8);
+    CU_ASSERT_EQUAL(judge(&made), GATE_HANDOVER);
 }
 
 /* Whatever comes, nothing is handed over that does not verify, and no answer is longer than its
@@ -389,6 +445,8 @@ static const struct unit_case cases[] = {
     {"certificates go where they fit", certificates_go_where_they_fit},
     {"handshakes are limited", handshakes_are_limited},
     {"sessions are limited", sessions_are_limited},
+    {"members are limited apart", members_are_limited_apart},
+    {"sessions of a member are limited together", sessions_of_a_member_are_limited_together},
     {"garbage gets nowhere", garbage_gets_nowhere},
     {"verdicts have names", verdicts_have_names},
 };
