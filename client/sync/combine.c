@@ -69,6 +69,22 @@ static double find_cap(const double *weights, size_t count, size_t faults)
     return 0; /* too few: nothing satisfies the limit but that all count alike */
 }
 
+/* Those beside us count no more, all together, than those ahead: so what all of them err alike
+ * fades, by a half each time that it goes round. Without any ahead, nothing is to be shared. */
+static void share_weights(const struct combine_candidate *candidates, size_t count, double *weights)
+{
+    double ahead = 0, beside = 0;
+    for (size_t i = 0; i < count; i++) {
+        *(candidates[i].is_beside ? &beside : &ahead) += weights[i];
+    }
+    if (ahead <= 0 || beside <= ahead) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        weights[i] *= candidates[i].is_beside ? ahead / beside : 1;
+    }
+}
+
 /* Weights, zero for who is not used, capped and to a sum of 1. */
 static void finish_weights(double *weights, size_t count, size_t faults)
 {
@@ -163,6 +179,8 @@ void combine_run(const struct combine_candidate *candidates, size_t count,
     if (first == NULL) {
         return;
     }
+    share_weights(candidates, count, combine->weights);
+    share_weights(candidates, count, rate_weights);
     finish_weights(combine->weights, count, faults);
     finish_weights(rate_weights, count, faults);
     combine->estimate.at = first->estimate.at;

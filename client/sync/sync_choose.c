@@ -56,7 +56,7 @@ struct leaders {
     enum member_weight weight;
     bool has_any;
     unsigned limit; /* fewer hops than these */
-    unsigned cut;   /* most hops */
+    unsigned cut;   /* most hops of those ahead of us */
 };
 
 static bool find_nearest(const struct sync *sync, const struct sync_panel *panel,
@@ -87,11 +87,25 @@ static struct leaders find_leaders(const struct sync *sync, const struct sync_pa
     return leaders;
 }
 
+/* One hop more have those beside us. They have their time from elsewhere, where that is sure to be
+ * (hops_limit()), and count with those ahead: one of them alone would have us follow the noise of
+ * one path. */
+static unsigned count_limit(const struct leaders *leaders)
+{
+    return leaders->cut + 2 < leaders->limit ? leaders->cut + 2 : leaders->limit;
+}
+
+bool sync_choose_is_beside(const struct sync *sync, const struct sync_entry *entry)
+{
+    const struct member_claim *claim = source_claim(entry->source);
+    return sync_is_member(sync, entry) && claim != NULL && claim->hops > sync->judgement.hops_cut;
+}
+
 static bool may_count(const struct sync *sync, const struct sync_entry *entry,
                       const struct leaders *leaders)
 {
     return !sync_is_member(sync, entry) ||
-           (leaders->has_any && is_leading(sync, entry, leaders->weight, leaders->cut + 1));
+           (leaders->has_any && is_leading(sync, entry, leaders->weight, count_limit(leaders)));
 }
 
 static bool has_server(const struct sync *sync, const struct sync_panel *panel)
@@ -181,7 +195,8 @@ static size_t find_selected(const struct sync *sync)
     size_t best = SIZE_MAX;
     for (size_t i = 0; i < sync->table.count; i++) {
         double weight = sync->table.entries[i].weight;
-        if (weight > 0 && (best == SIZE_MAX || weight > sync->table.entries[best].weight)) {
+        if (weight > 0 && !sync_choose_is_beside(sync, &sync->table.entries[i]) &&
+            (best == SIZE_MAX || weight > sync->table.entries[best].weight)) {
             best = i;
         }
     }
@@ -232,6 +247,7 @@ bool sync_choose_combine(struct sync *sync, const size_t *which, size_t count, s
         struct combine_candidate *candidate = &candidates[estimates];
         candidate->interval = entry->interval;
         candidate->clock_sd_ns = clock_sd_ns(sync, entry, count);
+        candidate->is_beside = sync_choose_is_beside(sync, entry);
         if (source_estimate(entry->source, now, &candidate->estimate)) {
             candidate->estimate.fraction_ns -= sync->table.names[entry->name].verdict.asymmetry_ns;
             used[estimates++] = which[i];

@@ -293,6 +293,8 @@ size_t sync_choose(struct sync *sync, const struct sync_panel *panel, bool heeds
 bool sync_choose_combine(struct sync *sync, const size_t *which, size_t count, struct mono now,
                          struct estimate *estimate);
 /* A sample counts: over how many hops we have UTC now. */
+/* It has as many hops as we have: it counts with those that have fewer, never without. */
+bool sync_choose_is_beside(const struct sync *sync, const struct sync_entry *entry);
 void sync_choose_hops(struct sync *sync, struct mono now);
 /* No sample counts any more: nobody is to take ours for a way to UTC. */
 bool sync_choose_is_stale(const struct sync *sync, struct mono now);

@@ -421,7 +421,9 @@ bool sync_judge(struct sync *sync, const struct sync_entry *fresh, struct readin
         }
     }
     sync->judgement.has_estimate = has_estimate;
-    bool counts = has_estimate && fresh != NULL && fresh->weight > 0;
+    /* Those beside us have no news of UTC. */
+    bool counts = has_estimate && fresh != NULL && fresh->weight > 0 &&
+                  (sync->is_followed || !sync_choose_is_beside(sync, fresh));
     if (sync->mesh.is_in && !counts) {
         sync_mesh_judge(sync, now.mono);
         return false;

@@ -74,6 +74,34 @@ static void weights_are_inverse_variances(void)
     CU_ASSERT_DOUBLE_EQUAL(combine.weights[0], 0.5, 1e-5);
 }
 
+static void those_beside_us_count_half(void)
+{
+    struct combine_candidate five[5];
+    for (size_t i = 0; i < 5; i++) {
+        five[i] = candidate(i < 1 ? 0 : 4000, 1000, i < 1 ? 1 : 3);
+        five[i].is_beside = i >= 1;
+    }
+    struct combine combine;
+    combine_run(five, 5, &wide, 0, &combine);
+    CU_ASSERT_DOUBLE_EQUAL(combine.weights[0], 0.5, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(combine.weights[4], 0.125, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(offset_of(&combine), 2000, 0.01);
+    CU_ASSERT_DOUBLE_EQUAL(combine.estimate.rate_ppm, 2, 1e-9);
+    /* Where they are fewer, they count as others do; and alone they have it all. */
+    combine_run(five, 2, &wide, 0, &combine);
+    CU_ASSERT_DOUBLE_EQUAL(combine.weights[1], 0.5, 1e-9);
+    five[1].estimate.offset_sd_ns = 2000;
+    combine_run(five, 2, &wide, 0, &combine);
+    CU_ASSERT_DOUBLE_EQUAL(combine.weights[1], 0.2, 1e-5);
+    combine_run(five + 1, 2, &wide, 0, &combine);
+    CU_ASSERT_DOUBLE_EQUAL(combine.weights[0] + combine.weights[1], 1, 1e-9);
+    /* One of those who are not used leaves its part to nobody. */
+    five[0].interval = interval_around(ORIGIN_NS + 5000000, 1000);
+    combine_run(five, 5, &wide, 0, &combine);
+    CU_ASSERT_EQUAL(combine.used, 4);
+    CU_ASSERT_DOUBLE_EQUAL(offset_of(&combine), 4000, 0.01);
+}
+
 static void errors_in_common_do_not_average_out(void)
 {
     struct combine_candidate many[16];
@@ -160,6 +188,7 @@ static const struct unit_case cases[] = {
     {"one source is taken as it is", one_source_is_taken_as_it_is},
     {"none gives no estimate", none_gives_no_estimate},
     {"weights are inverse variances", weights_are_inverse_variances},
+    {"those beside us count half", those_beside_us_count_half},
     {"errors in common do not average out", errors_in_common_do_not_average_out},
     {"an estimate outside its bounds is not used", an_estimate_outside_its_bounds_is_not_used},
     {"the mean is kept inside the agreed interval", the_mean_is_kept_inside_the_agreed_interval},

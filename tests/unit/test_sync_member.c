@@ -297,15 +297,15 @@ static void test_circle_goes_to_holdover(void)
     sync_world_end(&world);
 }
 
-/* b has UTC over as many hops as we have, so not from us: it is followed at once. Not so where ours
- * has just become longer. */
+/* b has UTC over as many hops as we have, so not from us: it counts with a, and is followed at once
+ * when a has none. Not so where ours has just become longer. */
 static void test_as_near_as_we_are(void)
 {
     begin(2, 0, 1, 11);
     world.servers[0].claim.hops = 0;
     sync_world_run(&world, 300 * NS_PER_S);
     CU_ASSERT_EQUAL(own().hops, 1);
-    CU_ASSERT_EQUAL(state_of("b"), SOURCE_UNPREFERRED);
+    CU_ASSERT_EQUAL(state_of("b"), SOURCE_COMBINED);
     world.servers[0].claim.hops = 255;
     sync_world_run(&world, 32 * NS_PER_S);
     CU_ASSERT_EQUAL(own().hops, 2);
