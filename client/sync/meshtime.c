@@ -9,10 +9,10 @@
 #define OFFSET_POLLS 1.5
 #define OFFSET_POLLS_YOUNG 0.75 /* the noise of a few samples is less than what is left to go */
 #define POLL_NS (16 * NS_PER_S) /* until it is told */
-/* The same of the rate: of a young line an eighth of its age, as far as the limits go, since all
+/* The same of the rate: of a young line a sixteenth of its age, as far as the limits go, since all
  * learn at once then. */
-#define RATE_AGES 8
-#define RATE_POLLS_LEAST 1
+#define RATE_AGES 16
+#define RATE_POLLS_LEAST 0.5
 #define RATE_POLLS_MOST 8
 /* No oscillator is so far from another. */
 #define RATE_MOST_PPM 500.0
@@ -21,8 +21,8 @@
 #define JUMP_YOUNG_NS (0.5 * NS_PER_MS)
 #define JUMPS_FIRST 24 /* who has not found it then does not flood the others with questions */
 #define JUMP_AGAIN_POLLS 1.25
-#define JUMP_AGAIN_MOST_NS                                                                         \
-    (10.0 * NS_PER_S) /* of a young line: all are asked again when it jumps */
+#define JUMP_AGAIN_MOST_NS (5.0 * NS_PER_S) /* of a young line: all are asked again when it jumps  \
+                                             */
 #define JUMP_LATER_NS (900 * NS_PER_S)
 /* What may be noise is no reason to jump. */
 #define JUMP_SD 4

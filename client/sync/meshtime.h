@@ -68,7 +68,7 @@ void meshtime_tune(struct meshtime *line, const struct meshtime_voice *voices, s
 int64_t meshtime_move(struct meshtime *line, const struct meshtime_voice *offset, double polls,
                       struct mono now);
 /* One that is settled is relied on; until then it may jump 24 times, a poll and
- * a quarter or ten seconds apart. */
+ * a quarter or five seconds apart. */
 void meshtime_settle(struct meshtime *line, bool is_settled);
 /* Goes on at its rate. */
 void meshtime_hold(struct meshtime *line, struct mono now);

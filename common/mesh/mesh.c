@@ -163,7 +163,10 @@ void mesh_look(struct mesh *mesh, const struct own_claim *own, struct mono now)
         mesh->epoch_changed = now;
     }
     mesh->has_looked = true;
-    mesh->has_found_time |= own->is_bounded;
+    if (own->is_bounded && !mesh->has_found_time) {
+        mesh->has_found_time = true;
+        mesh->found_time = now;
+    }
     mesh->own = *own;
     mesh->looked = now;
     if (own->is_bounded) {

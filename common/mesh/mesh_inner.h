@@ -214,7 +214,8 @@ struct mesh {
 
     struct own_claim own;
     struct mono looked;  /* when own was told */
-    bool has_found_time; /* once, in this run */
+    bool has_found_time; /* once, in this run ... */
+    struct mono found_time;
     bool has_looked;
     uint32_t epoch_changes; /* of our interval, and the last one's instant */
     struct mono epoch_changed;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Views are drawn for so many polls after a time was found: rates are known later than offsets. */
+#define YOUNG_POLLS 16
 #define MISSED_MIN 8 /* requests in a row that a member left unanswered */
 /* So long a member that is silent makes room for others. */
 #define POOR_NS (600 * NS_PER_S)
@@ -239,12 +241,20 @@ static struct view_candidate candidate_of(const struct mesh *mesh, size_t index,
     return candidate;
 }
 
+/* Near ones would agree among each other first, on rates as on the time. */
+static bool is_young(const struct mesh *mesh, struct mono now)
+{
+    int64_t poll_ns =
+        NS_PER_S * (INT64_C(1) << (mesh->options.poll_min > 0 ? mesh->options.poll_min : 0));
+    return !mesh->has_found_time || now.ns - mesh->found_time.ns < YOUNG_POLLS * poll_ns;
+}
+
 void mesh_table_seat(struct mesh *mesh, struct mono now)
 {
     struct view_candidate candidates[MESH_MEMBERS_MAX];
     struct view_options options = {.size = mesh->options.view_size,
                                    .faults = mesh->options.faults,
-                                   .is_young = !mesh->has_found_time};
+                                   .is_young = is_young(mesh, now)};
     bool is_changed = false;
     for (size_t i = 0; i < mesh->count; i++) {
         candidates[i] = candidate_of(mesh, i, now);

@@ -38,7 +38,7 @@ struct view_candidate {
 struct view_options {
     size_t size;   /* 1 to VIEW_SIZE_MAX */
     size_t faults; /* f */
-    bool is_young; /* no time was found yet: all are drawn */
+    bool is_young; /* no time was found for long: all are drawn */
 };
 
 /* Chooses anew. What is there already keeps its place against what is better by less than a fifth,
