@@ -324,7 +324,7 @@ bool prober_estimate(const struct prober *prober, struct mono now, struct estima
     if (!selection.has_agreement) {
         return false;
     }
-    struct combine_candidate candidates[PROBER_SERVERS_MAX];
+    struct combine_candidate candidates[PROBER_SERVERS_MAX] = {{.clock_sd_ns = 0}};
     size_t estimates = 0;
     for (size_t i = 0; i < count; i++) {
         struct combine_candidate *candidate = &candidates[estimates];
