@@ -83,6 +83,8 @@ size_row() { # N utc|none
         asking=$((n / 100 > f ? n / 100 : f + 1))
         set -- "$@" "node member.ask-count=$asking" "node server.count=$((2 * f + 1))"
     fi
+    # How soon is asked of as many as 1,000.
+    [ "$n" -gt 1000 ] && set -- "$@" "bounds.rounds-to-1ms-max="
     path=$(vary "size-$kind" "mesh-$n-$kind" "$@") || exit 1
     runs=$seeds
     [ "$n" -ge 1000 ] && runs=1
