@@ -24,8 +24,8 @@ void mesh_graph_run(struct mesh *mesh, const struct mesh_outlook *outlook, struc
         }
         graph_measure(&mesh->graph, number, &outlook->peers[i].measure, now);
     }
-    bool has_budget = mesh->budget.members > 0;
-    graph_round(&mesh->graph, has_budget ? mesh->budget.faults : mesh->options.faults, now);
+    /* Those that are convicted are still in the graph, so they are still among the f. */
+    graph_round(&mesh->graph, mesh->options.faults, now);
 }
 
 void mesh_graph_look(const struct mesh *mesh, size_t member, struct graph_finding *finding)

@@ -46,6 +46,11 @@ for kind in just-inside late wide forge replay hlc silent; do
     run "$kind"
 done
 
+# Three of seven who are convicted one after the other: what they said of an honest one is not held against that one.
+vary liars-utc equivocate3 "fault lie.kind=equivocate" "node honest.count=4" "node honest.faults=3" "node liar.count=3" \
+    "node liar.faults=3" "scenario.duration=1600 s"
+run equivocate3
+
 # The same again, in another process, is the same.
 cp "$work/attack.csv" "$work/before.csv"
 run attack
