@@ -21,9 +21,7 @@
 #define JUMP_YOUNG_NS (0.5 * NS_PER_MS)
 #define JUMPS_FIRST 24 /* who has not found it then does not flood the others with questions */
 #define JUMP_AGAIN_POLLS 1.25
-#define JUMP_AGAIN_MOST_NS                                                                         \
-    (5.0 * NS_PER_S) /* of a young line: all are asked again when it jumps                         \
-                      */
+#define JUMP_AGAIN_MOST_NS (5.0 * NS_PER_S) /* of a young line: all are asked again then */
 #define JUMP_LATER_NS (900 * NS_PER_S)
 /* What may be noise is no reason to jump. */
 #define JUMP_SD 4
