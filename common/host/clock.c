@@ -10,9 +10,13 @@
 #include <time.h>
 #include <uv.h>
 
+/* The system clock is read between two readings of the oscillator, again if these are far apart: we
+ * were interrupted. Where reading takes long, three tries do; what a busy machine makes of three in
+ * a row, a dozen won't. */
+#define PAIR_GAP_NS 2000
 #define PAIR_TRIES 3
-#define PAIR_GAP_NS                                                                                \
-    2000 /* between two readings of the oscillator nobody should have interrupted us */
+#define PAIR_GAP_SLOW_NS 20000
+#define PAIR_TRIES_MOST 12
 #define STAMP_AGE_NS_MAX (10 * NS_PER_S)
 #define PRECISION_READINGS 256
 #define PRECISION_MIN (-30)
@@ -107,26 +111,42 @@ static int64_t fault_gain(const struct clock *clock, int64_t raw_ns, double *rat
     return llround(gain);
 }
 
+static bool is_good_pair(int64_t gap_ns, int tries)
+{
+    return gap_ns <= PAIR_GAP_NS || (gap_ns <= PAIR_GAP_SLOW_NS && tries >= PAIR_TRIES) ||
+           tries >= PAIR_TRIES_MOST;
+}
+
+/* Both clocks at one instant, exact to half the distance between the readings of the oscillator:
+ * the best of some tries. */
+static struct reading read_pair(void)
+{
+    int64_t gap = INT64_MAX;
+    struct reading pair = {{0}, {0}};
+    int tries = 0;
+    do {
+        int64_t before = read_ns(CLOCK_MONOTONIC_RAW);
+        int64_t wall = read_ns(CLOCK_REALTIME);
+        int64_t after = read_ns(CLOCK_MONOTONIC_RAW);
+        if (after - before < gap) {
+            gap = after - before;
+            pair = (struct reading){.mono = {before + gap / 2}, .wall = {wall}};
+        }
+        tries++;
+    } while (!is_good_pair(gap, tries));
+    return pair;
+}
+
 struct reading clock_read(const struct clock *clock)
 {
-    int64_t before, after, wall;
-    int tries = 0;
-    /* The system clock is read between two readings of the oscillator, so that the pair is exact to
-     * half their distance; a reading that was interrupted is made again. */
-    do {
-        before = read_ns(CLOCK_MONOTONIC_RAW);
-        wall = read_ns(CLOCK_REALTIME);
-        after = read_ns(CLOCK_MONOTONIC_RAW);
-    } while (after - before > PAIR_GAP_NS && ++tries < PAIR_TRIES);
-
-    int64_t mono = before + (after - before) / 2;
+    struct reading now = read_pair();
     if (clock->is_faulty) {
         double rate;
-        int64_t gain = fault_gain(clock, mono, &rate);
-        mono += gain;
-        wall += clock->fault.offset_ns + gain;
+        int64_t gain = fault_gain(clock, now.mono.ns, &rate);
+        now.mono.ns += gain;
+        now.wall.ns += clock->fault.offset_ns + gain;
     }
-    return (struct reading){.mono = {mono}, .wall = {wall}};
+    return now;
 }
 
 bool clock_date(const struct clock *clock, int64_t realtime_ns, struct reading now,

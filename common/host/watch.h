@@ -24,7 +24,8 @@ struct watch;
 
 /* NULL if memory is short. */
 struct watch *watch_create(uv_loop_t *loop, const struct watch_handler *handler);
-/* To be called right after we steered: step_ns is what we added ourselves. */
+/* To be called right after we steered, each time: step_ns is what we added ourselves, 0 where only
+ * the rate has changed. */
 void watch_expect_step(struct watch *watch, int64_t step_ns);
 /* The loop must run once more. NULL is allowed. */
 void watch_destroy(struct watch *watch);
