@@ -7,6 +7,7 @@
 passed=0
 failed=0
 skipped=0
+failures=
 
 # count FOLDER: adds the verdicts of the tests that ran in it, and shows what failed and what was left out.
 count() {
@@ -25,12 +26,22 @@ count() {
                 ;;
             *)
                 part_failed=$((part_failed + 1))
+                failures="$failures
+  FAILED: ${results%.trs}, in $1/"
                 say "  FAILED: ${results%.trs}, in $1/; the end of what it said:"
                 tail -n 40 "$tree/$1/${results%.trs}.log" | sed 's/^/    /'
                 ;;
             esac
         done
     done
+}
+
+# slowest FOLDER: the five tests that ran longest in it: from the birth of a test's log until its verdict.
+slowest() {
+    say "  slowest:$(cd "$tree/$1" && find tests -name '*.trs' | while read -r results; do
+        born=$(stat -c %W "${results%.trs}.log") && ended=$(stat -c %Y "$results") &&
+            [ "$born" -gt 0 ] && echo "$((ended - born)) ${results%.trs}"
+    done | sort -rn | head -n 5 | sed 's/^\([0-9]*\) \(.*\)/ \2 \1 s/' | paste -sd ,)"
 }
 
 # conclude WHAT SECONDS: adds up, and says how the part went.
@@ -50,19 +61,20 @@ built() {
     say "$part: built in $(($(now_s) - begun)) s"
 }
 
-# tested WHAT FOLDER: make check there. A make that fails although no test did counts as one failure.
+# tested WHAT FOLDER TARGET JOBS: makes that there. A make that fails although no test did counts as one failure.
 tested() {
     begun=$(now_s)
     cd "$tree/$2" || exit 1
     find tests -name '*.trs' -exec rm -f {} +
     make_status=0
-    make -s -k -j"$jobs" check >bootstrap-check.log 2>&1 </dev/null || make_status=$?
+    make -s -k -j"$4" "$3" >"bootstrap-$3.log" 2>&1 </dev/null || make_status=$?
     count "$2"
     if [ "$make_status" -ne 0 ] && [ "$part_failed" -eq 0 ]; then
-        end_of bootstrap-check.log 40
-        say "  FAILED: make check in $2/ ended with exit code $make_status; its last lines stand above"
+        end_of "bootstrap-$3.log" 40
+        say "  FAILED: make $3 in $2/ ended with exit code $make_status; its last lines stand above"
         part_failed=1
     fi
+    slowest "$2"
     conclude "$1" "$(($(now_s) - begun))"
 }
 
@@ -98,11 +110,16 @@ check() {
         need check
     fi
     built "plain build" build all
-    tested "make check" build
+    tested "units, tree, simulations" build check-computing "$jobs"
+    tested "real programs" build check-waiting $((jobs * 4))
     if [ -z "$fast" ]; then
         built "sanitized build" build-sanitized all --enable-sanitizers
-        tested "make check with ASan and UBSan" build-sanitized
+        tested "units, tree, simulations with ASan and UBSan" build-sanitized check-computing "$jobs"
+        tested "real programs with ASan and UBSan" build-sanitized check-waiting $((jobs * 3))
         fuzzed build-fuzz
+    fi
+    if [ -n "$failures" ]; then
+        say "what failed:$failures"
     fi
     say "everything: $(($(now_s) - check_begun)) s"
     say "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"

@@ -220,15 +220,14 @@ static bool tag_again(const struct world_node *node, uint64_t to, struct action_
     return false;
 }
 
-/* From now on what it says misses what the honest agree on, however short the way. */
+/* What it says misses what the honest agree on, however short the way. */
 static void note_miss(struct world *world, struct world_node *node, const struct liar_scene *scene,
                       const struct action_send *send)
 {
     struct packet header;
     struct report_packet fields;
     struct report report;
-    if (node->member->miss_ns >= 0 ||
-        !world_member_fields(bytes_make(send->payload, send->size), &header, &fields) ||
+    if (!world_member_fields(bytes_make(send->payload, send->size), &header, &fields) ||
         header.mode != MODE_SERVER || fields.report.size == 0 ||
         report_read(fields.report, &report) != REPORT_OK) {
         return;
@@ -246,7 +245,7 @@ static void note_miss(struct world *world, struct world_node *node, const struct
     if (before_ns != INT64_MAX && after_ns != INT64_MAX &&
         (told_ns - before_ns - trip_ns > own_ns + scene->room_up_ns ||
          told_ns + after_ns + trip_ns < own_ns + scene->room_down_ns)) {
-        node->member->miss_ns = world->truth_ns;
+        world_opinion_miss(world, node);
     }
 }
 

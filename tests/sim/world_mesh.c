@@ -86,6 +86,8 @@ static bool make_member(struct world_mesh *mesh, size_t number, size_t group, si
     member->is_asking = place < scenario_asking(node);
     member->incarnation = 1;
     member->miss_ns = -1;
+    member->missed_ns = -1;
+    member->fooled_ns = -1;
     member->identity = identity_create(random, error);
     if (member->identity == NULL) {
         return false;

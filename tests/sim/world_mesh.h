@@ -20,7 +20,8 @@ struct world_opinion {
     bool is_excluded; /* excluded, not readmitted yet, or convicted */
     bool is_out;      /* ... or silent: it does not count */
     enum verdict_state state;
-    int64_t out_ns; /* since when */
+    int64_t looked_ns; /* when this was so the last time */
+    int64_t since_ns;  /* a liar that counts: since when, while its lie misses; -1: it does not */
 };
 
 struct world_member {
@@ -61,7 +62,9 @@ struct world_member {
     bool has_latest;
     struct wall latest;             /* then */
     struct world_opinion *opinions; /* as many as it knows, in acquaintance_of()'s order */
-    int64_t miss_ns; /* a liar: since when its lie misses what the honest agree on; -1: never */
+    int64_t miss_ns;   /* a liar: since when its lie misses what the honest agree on; -1: never */
+    int64_t missed_ns; /* ... and when it did the last time */
+    int64_t fooled_ns; /* the longest that a liar counted here while its lie missed; -1: none did */
     uint64_t false_exclusions; /* of honest members, by it */
 };
 

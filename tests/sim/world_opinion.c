@@ -33,6 +33,12 @@ static void blame(struct world *world, struct world_node *node, enum verdict_sta
     }
 }
 
+/* A liar that was asked by all, and whose lie missed nobody, has stopped. */
+static int64_t silence_ns(const struct world *world)
+{
+    return 2 * world->scenario->mesh.poll_ns;
+}
+
 static void form(struct world *world, struct world_node *node, size_t about,
                  struct world_opinion *opinion, const struct verdict *verdict)
 {
@@ -46,63 +52,76 @@ static void form(struct world *world, struct world_node *node, size_t about,
     mesh->decisions = run_hash_add(mesh->decisions, (uint64_t)node->member->number << 32 |
                                                         about << 8 | (uint64_t)state);
     bool was_excluded = opinion->is_excluded;
-    bool was_out = opinion->is_out;
     opinion->is_known = true;
     opinion->state = state;
     opinion->is_excluded = is_excluded(verdict->underneath);
     opinion->is_out = opinion->is_excluded || verdict->is_silent;
-    if (opinion->is_out && !was_out) {
-        opinion->out_ns = world->truth_ns;
-    }
     if (opinion->is_excluded && !was_excluded && other->member->liar == NULL) {
         blame(world, node, verdict->underneath);
     }
     tell(world, node, other, state);
 }
 
-void world_opinion_look(struct world *world, struct world_node *node)
+void world_opinion_miss(const struct world *world, struct world_node *liar)
 {
-    const struct mesh *engine = node_mesh(node->node);
-    size_t known;
-    const uint32_t *numbers =
-        acquaintance_of(&world->nodes.mesh->acquaintance, node->member->number, &known);
-    for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
-        const struct mesh_contact *contact = engine->contacts[i];
-        size_t about = contact == NULL ? WORLD_MESH_NOBODY
-                                       : world_mesh_find(world->nodes.mesh,
-                                                         engine->members[contact->member].id);
-        for (size_t j = 0; about != WORLD_MESH_NOBODY && j < known; j++) {
-            if (numbers[j] == about) {
-                form(world, node, about, &node->member->opinions[j], &contact->verdict);
-            }
-        }
+    struct world_member *member = liar->member;
+    if (member->missed_ns < 0 || world->truth_ns - member->missed_ns > silence_ns(world)) {
+        member->miss_ns = world->truth_ns;
+    }
+    member->missed_ns = world->truth_ns;
+}
+
+/* Does it count a liar whose lie misses? */
+static void time_fooled(const struct world *world, struct world_member *member,
+                        struct world_opinion *opinion, const struct world_member *liar)
+{
+    int64_t now_ns = world->truth_ns;
+    int64_t last_ns = now_ns - world->scenario->sample_ns;
+    if (opinion->looked_ns < last_ns) {
+        opinion->since_ns = -1; /* they did not talk meanwhile */
+    }
+    opinion->looked_ns = now_ns;
+    if (liar->missed_ns < 0 || now_ns - liar->missed_ns > silence_ns(world)) {
+        opinion->since_ns = -1;
+        return;
+    }
+    if (!opinion->is_out && opinion->since_ns < 0) {
+        opinion->since_ns = liar->miss_ns > last_ns ? liar->miss_ns : last_ns;
+    }
+    int64_t fooled_ns = opinion->since_ns >= 0 ? now_ns - opinion->since_ns : 0;
+    member->fooled_ns = fooled_ns > member->fooled_ns ? fooled_ns : member->fooled_ns;
+    if (opinion->is_out) {
+        opinion->since_ns = -1;
     }
 }
 
-/* Until that one counted the liar out. */
-static double rounds_of(const struct world *world, const struct world_opinion *opinion,
-                        const struct world_member *liar)
+void world_opinion_look(struct world *world, struct world_node *node)
 {
-    double since_ns = (double)(opinion->out_ns - liar->miss_ns);
-    return opinion->is_out ? ceil(fmax(since_ns, 0) / (double)world->scenario->mesh.poll_ns)
-                           : INFINITY;
+    const struct mesh *engine = node_mesh(node->node);
+    const struct world_mesh *mesh = world->nodes.mesh;
+    size_t known;
+    const uint32_t *numbers = acquaintance_of(&mesh->acquaintance, node->member->number, &known);
+    for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
+        const struct mesh_contact *contact = engine->contacts[i];
+        size_t about = contact == NULL ? WORLD_MESH_NOBODY
+                                       : world_mesh_find(mesh, engine->members[contact->member].id);
+        for (size_t j = 0; about != WORLD_MESH_NOBODY && j < known; j++) {
+            if (numbers[j] == about) {
+                struct world_opinion *opinion = &node->member->opinions[j];
+                form(world, node, about, opinion, &contact->verdict);
+                time_fooled(world, node->member, opinion, &mesh->members[about]);
+            }
+        }
+    }
 }
 
 double world_opinion_rounds(const struct world *world)
 {
     const struct world_mesh *mesh = world->nodes.mesh;
-    double worst = NAN;
+    int64_t worst_ns = -1;
     for (size_t i = 0; i < mesh->count; i++) {
-        const struct world_member *member = &mesh->members[i];
-        size_t known;
-        const uint32_t *numbers = acquaintance_of(&mesh->acquaintance, i, &known);
-        for (size_t j = 0; j < known && member->liar == NULL; j++) {
-            const struct world_member *liar = &mesh->members[numbers[j]];
-            if (liar->liar != NULL && liar->miss_ns >= 0 && member->opinions[j].is_known) {
-                double rounds = rounds_of(world, &member->opinions[j], liar);
-                worst = isnan(worst) || rounds > worst ? rounds : worst;
-            }
-        }
+        int64_t fooled_ns = mesh->members[i].fooled_ns;
+        worst_ns = fooled_ns > worst_ns ? fooled_ns : worst_ns;
     }
-    return worst;
+    return worst_ns < 0 ? NAN : ceil((double)worst_ns / (double)world->scenario->mesh.poll_ns);
 }
