@@ -3,24 +3,10 @@
 #include "client/sync/sync_inner.h"
 #include "common/base/quantity.h"
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define BURST_COUNT 4
-
-static void reply(struct actions *out, bool is_done, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void reply(struct actions *out, bool is_done, const char *format, ...)
-{
-    struct action_reply *reply = &actions_append(out, ACTION_REPLY)->reply;
-    reply->is_done = is_done;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(reply->text, sizeof(reply->text), format, arguments);
-    va_end(arguments);
-}
 
 /* By the section's name, its host, or the address; empty: all. */
 static bool is_meant(const struct sync *sync, const struct sync_entry *entry, const char *wanted)
@@ -43,9 +29,9 @@ static void reply_unknown(const struct sync *sync, const char *wanted, struct ac
         size += written > 0 ? (size_t)written : 0;
     }
     if (sync->table.name_count == 0) {
-        reply(out, false, "there is no source: add a [source NAME] to the configuration");
+        actions_reply(out, false, "there is no source: add a [source NAME] to the configuration");
     } else {
-        reply(out, false, "there is no source %.80s; there are: %s", wanted, names);
+        actions_reply(out, false, "there is no source %.80s; there are: %s", wanted, names);
     }
 }
 
@@ -92,44 +78,45 @@ static void tell_sources(struct sync *sync, const struct command *command, struc
         return;
     }
     (void)sync_judge(sync, NULL, now, out);
-    reply(out, true, "%zu %s %s", count, count == 1 ? "source is" : "sources are",
-          texts[command->kind]);
+    actions_reply(out, true, "%zu %s %s", count, count == 1 ? "source is" : "sources are",
+                  texts[command->kind]);
 }
 
 static void end_panic(struct sync *sync, struct reading now, struct actions *out)
 {
     if (sync->discipline.state != DISCIPLINE_PANIC) {
-        reply(out, false, "there is nothing to accept: the clock %s",
-              sync->has_steered ? "is steered" : "waits for its sources");
+        actions_reply(out, false, "there is nothing to accept: the clock %s",
+                      sync->has_steered ? "is steered" : "waits for its sources");
         return;
     }
     discipline_accept(&sync->discipline);
     (void)sync_judge(sync, NULL, now, out);
     if (!sync->judgement.has_estimate) {
-        reply(out, true, "accepted: the clock is set as soon as the sources agree again");
+        actions_reply(out, true, "accepted: the clock is set as soon as the sources agree again");
         return;
     }
     sync_clock_steer(sync, true, now, out);
     sync_claim_find_condition(sync, now, out);
     sync_claim_publish(sync, now, out);
-    reply(out, true, "accepted: the clock follows its sources again");
+    actions_reply(out, true, "accepted: the clock follows its sources again");
 }
 
 static void step(struct sync *sync, struct reading now, struct actions *out)
 {
     (void)sync_judge(sync, NULL, now, out);
     if (!sync->judgement.has_estimate || sync->discipline.state == DISCIPLINE_PANIC) {
-        reply(out, false,
-              sync->judgement.has_estimate
-                  ? "the sources are not believed: look at them, then accept them"
-                  : "the sources don't agree on a time to step to: 'chime sources' says why");
+        actions_reply(
+            out, false,
+            sync->judgement.has_estimate
+                ? "the sources are not believed: look at them, then accept them"
+                : "the sources don't agree on a time to step to: 'chime sources' says why");
         return;
     }
     char by[QUANTITY_TEXT_MAX];
     quantity_format_duration(llround(sync_clock_left_ns(sync, now)), true, by);
     sync_clock_step(sync, now, out);
     sync_claim_publish(sync, now, out);
-    reply(out, true, "the clock is stepped by %s", by);
+    actions_reply(out, true, "the clock is stepped by %s", by);
 }
 
 void sync_command_perform(struct sync *sync, const struct command *command, struct reading now,
@@ -149,10 +136,11 @@ void sync_command_perform(struct sync *sync, const struct command *command, stru
         tell_sources(sync, command, now, out);
         break;
     case COMMAND_READMIT:
-        reply(out, false, "this chimed is no node of a mesh: it has no [mesh] with an identity");
+        actions_reply(out, false,
+                      "this chimed is no node of a mesh: it has no [mesh] with an identity");
         break;
     case COMMAND_KINDS:
-        reply(out, false, "unknown command");
+        actions_reply(out, false, "unknown command");
         break;
     }
 }

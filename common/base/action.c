@@ -15,3 +15,13 @@ void actions_report(struct actions *actions, enum report_level level, const char
     vsnprintf(report->text, sizeof(report->text), format, arguments);
     va_end(arguments);
 }
+
+void actions_reply(struct actions *actions, bool is_done, const char *format, ...)
+{
+    struct action_reply *reply = &actions_append(actions, ACTION_REPLY)->reply;
+    reply->is_done = is_done;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reply->text, sizeof(reply->text), format, arguments);
+    va_end(arguments);
+}

@@ -138,4 +138,8 @@ static inline size_t actions_room(const struct actions *actions)
 /* A line for the log, as printf; left out if there is no room. */
 void actions_report(struct actions *actions, enum report_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The one answer to a command, as printf: is_done says whether it was carried out. There must be
+ * room. */
+void actions_reply(struct actions *actions, bool is_done, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 #endif

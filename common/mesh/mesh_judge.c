@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Verdicts: what is thought of members, and why. */
 #include "common/mesh/mesh_inner.h"
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -129,19 +128,6 @@ void mesh_tried(struct mesh *mesh, uint64_t id, enum member_trial trial, struct 
     mesh_judge_tell(mesh, contact, now.mono, out);
 }
 
-static void reply(struct actions *out, bool is_done, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void reply(struct actions *out, bool is_done, const char *format, ...)
-{
-    struct action_reply *reply = &actions_append(out, ACTION_REPLY)->reply;
-    va_list arguments;
-    reply->is_done = is_done;
-    va_start(arguments, format);
-    vsnprintf(reply->text, sizeof(reply->text), format, arguments);
-    va_end(arguments);
-}
-
 /* By its name or its id. */
 static size_t find_member(const struct mesh *mesh, const char *wanted)
 {
@@ -176,27 +162,29 @@ void mesh_readmit(struct mesh *mesh, const char *member, struct mono now, struct
     size_t index = find_member(mesh, member);
     struct mesh_contact *contact = index != MESH_NOBODY ? mesh_contact_of(mesh, index) : NULL;
     if (contact == NULL) {
-        reply(out, false, "%.64s: %s; 'chime mesh' lists the members", member,
-              index == MESH_NOBODY ? "no member of the mesh has that name or id"
-                                   : "nothing is known of that member, and so nothing is held "
-                                     "against it");
+        actions_reply(out, false, "%.64s: %s; 'chime mesh' lists the members", member,
+                      index == MESH_NOBODY
+                          ? "no member of the mesh has that name or id"
+                          : "nothing is known of that member, and so nothing is held "
+                            "against it");
         return;
     }
     const char *name = mesh_name_of(mesh, index, text);
     unsigned epoch = contact->convicted_epoch;
     enum verdict_state before = verdict_state(&contact->verdict);
     if (before == VERDICT_CONVICTED && mesh->members[index].epoch <= epoch) {
-        reply(out, false,
-              "%s was convicted of what its key signed in epoch %u, and has shown no later one: "
-              "end all that uses the key, then run 'chime keygen --node --next-epoch' there, start "
-              "its chimed, and ask again when 'chime mesh' shows its new epoch",
-              name, epoch);
+        actions_reply(
+            out, false,
+            "%s was convicted of what its key signed in epoch %u, and has shown no later one: "
+            "end all that uses the key, then run 'chime keygen --node --next-epoch' there, start "
+            "its chimed, and ask again when 'chime mesh' shows its new epoch",
+            name, epoch);
         return;
     }
     verdict_readmit(&contact->verdict, now);
     forget(mesh, contact);
     mesh_judge_tell(mesh, contact, now, out);
-    reply(out, true, "%s was %s, and begins anew", name, verdict_state_name(before));
+    actions_reply(out, true, "%s was %s, and begins anew", name, verdict_state_name(before));
 }
 
 void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, struct mono now,

@@ -7,8 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 . "$(dirname "$0")/variants.sh"
-TRIES=120
-STEP_S=0.5
+PATIENCE_S=60
 HEARD=4
 TOLERANCE_NS=1000000
 

@@ -5,8 +5,7 @@
 # every report. chimed's clock is virtual and starts fast: the signs tell.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
-TRIES=300
-STEP_S=0.1
+PATIENCE_S=30
 INTEROP_SERVER=chronyd
 begin
 chronyc=$(stock_program chronyc) || skip "$chronyc"

@@ -98,7 +98,7 @@ follow() {
     chronyd) start_chronyd_server ;;
     ntpsec) start_ntpsec_server ;;
     esac
-    said=$(STEP_S=0.5 TRIES=240 wait_until "$VARIANT serves stratum $STRATUM" is_serving) ||
+    said=$(PATIENCE_S=120 wait_until "$VARIANT serves stratum $STRATUM" is_serving) ||
         fail "$said"
     start relay "${SERVER[@]}" ${LEASH[@]+"${LEASH[@]}"} "$(binary "$relay")" \
         192.0.2.11 $RELAY_PORT "$SERVER4" 123 $OUT_US $BACK_US $JITTER_US

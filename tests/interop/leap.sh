@@ -17,7 +17,7 @@ unshare --user --map-root-user true 2> /dev/null ||
 # AddressSanitizer insists on being the first.
 sanitizer=$(ldd "$CHIMED_BINARY" | sed -n 's/.*=> \(.*libasan[^ ]*\) .*/\1/p')
 LEAD_S=13           # until midnight
-TRIES=700           # it takes that long
+PATIENCE_S=35       # it takes that long
 MIDNIGHT=1861920000 # 2029-01-01
 MID_MONTH=$((MIDNIGHT - 47 * 86400))
 DAY_BEFORE=$((MIDNIGHT - 86400))

@@ -14,7 +14,11 @@ NAME=$(basename "$0" .sh)
 PREFIX=chime-interop
 # When a process began, in ticks since boot: a pid alone may be somebody else's by now.
 began() { # PID
-    sed -n 's/.*) //p' "/proc/$1/stat" 2> /dev/null | cut -d ' ' -f 20
+    local stat
+    { read -r stat < "/proc/$1/stat"; } 2> /dev/null || return 0
+    # shellcheck disable=SC2086 # words
+    set -- ${stat##*) }
+    echo "${20}"
 }
 
 OWNER=$$-$(began $$)
@@ -23,8 +27,9 @@ CLIENT_NS=$PREFIX-$OWNER-client
 SERVER4=192.0.2.1 # each address ends in the same number in both families
 SERVER6=2001:db8::1
 CLIENT4=192.0.2.200
-TRIES=200 # the most that anything is tried, so many seconds apart
-STEP_S=0.05
+PATIENCE_S=10 # how long anything is waited for
+PAUSE_MS=50   # between two tries, at first
+PAUSE_MOST_MS=250
 WORK=
 DAEMONS=()
 NAMESPACES=("$SERVER_NS" "$CLIENT_NS") # and those that a test adds
@@ -88,9 +93,16 @@ end_daemons() {
 # A process that was killed shows as a zombie before the last of its threads has ended, and so long
 # its sockets stay open.
 gone() { # PID
-    local state
-    state=$(sed -n 's/^State:.\(.\).*/\1/p; s/^Threads:.//p' "/proc/$1/status" 2> /dev/null)
-    [ -z "$state" ] || [ "$state" = $'Z\n1' ]
+    local key value state= threads=
+    {
+        while read -r key value _; do
+            case $key in
+            State:) state=$value ;;
+            Threads:) threads=$value ;;
+            esac
+        done < "/proc/$1/status"
+    } 2> /dev/null
+    [ -z "$state" ] || [ "$state$threads" = Z1 ]
 }
 
 cleanup() {
@@ -141,15 +153,18 @@ KEYS
     chmod 600 "$WORK/keys" "$WORK/keys.ntp"
 }
 
-# Polls a command until it succeeds. Says what it waited for if it never does.
+# Tries a command until it succeeds: first often, then ever more seldom, so that many tests that wait leave the processors
+# to those that work. Says what it waited for if it never does.
 wait_until() { # WHAT COMMAND…
-    local what=$1
+    local what=$1 waited_ms=0 pause_ms=$PAUSE_MS
     shift
-    for _ in $(seq "$TRIES"); do
+    while [ "$waited_ms" -lt $((PATIENCE_S * 1000)) ]; do
         "$@" > /dev/null 2>&1 && return 0
-        sleep "$STEP_S"
+        sleep "$((pause_ms / 1000)).$(printf %03d $((pause_ms % 1000)))"
+        waited_ms=$((waited_ms + pause_ms))
+        [ "$pause_ms" -ge "$PAUSE_MOST_MS" ] || pause_ms=$((pause_ms + pause_ms / 4))
     done
-    echo "waited in vain until $what ($TRIES tries): $*"
+    echo "waited in vain until $what (paused for $waited_ms ms in all): $*"
     return 1
 }
 

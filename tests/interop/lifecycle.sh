@@ -68,7 +68,7 @@ reload() { # WHAT COMMAND…
     kill -HUP "$SERVER_PID"
     local what=$1 said
     shift
-    said=$(TRIES=40 wait_until "$what" "$@") || fail "after SIGHUP: $said"
+    said=$(PATIENCE_S=5 wait_until "$what" "$@") || fail "after SIGHUP: $said"
     is_running "$SERVER_PID" || fail "SIGHUP ($what) ended the server"
     pass "SIGHUP: $what"
 }

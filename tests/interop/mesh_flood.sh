@@ -8,8 +8,7 @@ NODES=4 # the last of them floods
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 . "$(dirname "$0")/mesh_world.sh"
-TRIES=480
-STEP_S=0.25
+PATIENCE_S=120
 HONEST=3
 HEARD_MIN=${HEARD_MIN:-5}       # answers that each node has to hear from each other in each round
 CLIENTS_MIN=${CLIENTS_MIN:-10}  # and that a plain client has to get from each

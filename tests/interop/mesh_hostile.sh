@@ -8,8 +8,7 @@ NODES=3
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 . "$(dirname "$0")/mesh_world.sh"
-TRIES=240
-STEP_S=0.25
+PATIENCE_S=60
 HEARD_MIN=${HEARD_MIN:-3} # answers that each node has to hear from each other in each round
 MOVED_US=3000 # more than the clocks stray from each other by themselves on a busy machine
 COSTLY_MAX=64 # a burst of the token bucket's for strangers: renewals of sessions are far fewer

@@ -10,8 +10,7 @@ NODES=5
 . "$(dirname "$0")/server.sh"
 . "$(dirname "$0")/mesh_world.sh"
 . "$(dirname "$0")/mesh_certified.sh"
-TRIES=360
-STEP_S=0.25
+PATIENCE_S=90
 SERVICE=_ntp-mesh._udp.mesh.test
 
 make_world() {

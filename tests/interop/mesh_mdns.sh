@@ -9,8 +9,7 @@ NODES=6
 . "$(dirname "$0")/server.sh"
 . "$(dirname "$0")/mesh_world.sh"
 . "$(dirname "$0")/mesh_certified.sh"
-TRIES=480
-STEP_S=0.25
+PATIENCE_S=120
 declare -A BUS AVAHI
 
 # Nodes 1 and 5 are announced with what they listen on; 2 too, since what it should be announced with is no use to others;

@@ -39,7 +39,7 @@ is_following() {
         END { exit !(followed == 1 && reached == 6) }'
 }
 
-said=$(TRIES=120 STEP_S=0.5 \
+said=$(PATIENCE_S=60 \
     wait_until "ntpd reached 6 sources 4 times of 4 and follows one" is_following) ||
     fail "$said
 $(ask_ntpd -c peers -c associations)"

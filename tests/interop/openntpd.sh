@@ -38,7 +38,7 @@ has_replies() { # HOST
 TOLERANCE_MS=20
 
 for host in "$SERVER4" "$SERVER6"; do
-    said=$(STEP_S=0.5 TRIES=120 \
+    said=$(PATIENCE_S=60 \
         wait_until "OpenNTPD logs three replies from $host" has_replies "$host") || fail "$said"
     offsets=$(sed -n "s/^reply from $host: offset \([-0-9.]*\) .*/\1/p" "$WORK/openntpd.log")
     for offset in $offsets; do

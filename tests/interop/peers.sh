@@ -7,8 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 . "$(dirname "$0")/variants.sh"
-TRIES=180
-STEP_S=0.5
+PATIENCE_S=90
 ANSWERS=8
 LEADER_MS=30
 

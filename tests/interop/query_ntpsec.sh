@@ -25,7 +25,7 @@ start ntpd "${SERVER[@]}" "${HARMLESS[@]}" "$ntpd" -n -c "$WORK/ntpsec/ntp.conf"
 is_serving() {
     in_client "$PYTHON" "$INTEROP/ntp.py" "$SERVER4" | grep "leap 0 .* stratum $STRATUM "
 }
-said=$(STEP_S=0.5 TRIES=120 wait_until "ntpsec's ntpd serves stratum $STRATUM" is_serving) ||
+said=$(PATIENCE_S=60 wait_until "ntpsec's ntpd serves stratum $STRATUM" is_serving) ||
     fail "$said
 $(in_client "$PYTHON" "$INTEROP/ntp.py" "$SERVER4")
 $(in_server "$(stock_program ntpq)" -n -c peers 127.0.0.1)"
