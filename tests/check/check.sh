@@ -94,28 +94,35 @@ fuzzed() {
     conclude "fuzzing" "$(($(now_s) - begun))"
 }
 
+# suite WHAT FOLDER: all tests, in two parts: those that wait share the processors with more of their kind.
+suite() {
+    tested "$1: units, tree, simulations" "$2" check-computing "$jobs"
+    tested "$1: real programs" "$2" check-waiting $((jobs * 2))
+}
+
 check() {
-    fast=
+    how=all
     while [ $# -gt 0 ]; do
         case $1 in
-        --fast) fast=yes ;;
-        *) bad_usage "check takes --fast, not '$1'" ;;
+        --fast | --sanitized) how=${1#--} ;;
+        *) bad_usage "check takes --fast or --sanitized, not '$1'" ;;
         esac
         shift
     done
     check_begun=$(now_s)
-    if [ -n "$fast" ]; then
+    if [ "$how" = fast ]; then
         need fast
     else
         need check
     fi
-    built "plain build" build all
-    tested "units, tree, simulations" build check-computing "$jobs"
-    tested "real programs" build check-waiting $((jobs * 4))
-    if [ -z "$fast" ]; then
+    if [ "$how" = sanitized ]; then
         built "sanitized build" build-sanitized all --enable-sanitizers
-        tested "units, tree, simulations with ASan and UBSan" build-sanitized check-computing "$jobs"
-        tested "real programs with ASan and UBSan" build-sanitized check-waiting $((jobs * 3))
+        suite "ASan and UBSan" build-sanitized
+    else
+        built "plain build" build all
+        suite "plain" build
+    fi
+    if [ "$how" = all ]; then
         fuzzed build-fuzz
     fi
     if [ -n "$failures" ]; then
