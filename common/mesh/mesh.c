@@ -267,9 +267,8 @@ bool mesh_leave(struct mesh *mesh, uint64_t id, struct reading now, struct actio
     }
     mesh_wire_begin(mesh, &draft, mesh->options.payload_max, random_u64(mesh->random));
     draft.has_session = true;
-    mesh_post(mesh, id, REPORT_LEAVE, (struct bytes){.data = NULL, .size = 0}, now.mono);
-    mesh_post_add(mesh, contact, &draft, now.mono);
-    if (!mesh_wire_seal(mesh, contact, &draft, now.mono)) {
+    if (!mesh_post_leave(mesh, &draft, now.mono) ||
+        !mesh_wire_seal(mesh, contact, &draft, now.mono)) {
         return false;
     }
     mesh_wire_send(&draft, send);

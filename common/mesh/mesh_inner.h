@@ -356,6 +356,8 @@ void mesh_post(struct mesh *mesh, uint64_t to, enum report_message_kind kind, st
 /* Adds what waits to be told to that member, if there is room. */
 void mesh_post_add(struct mesh *mesh, struct mesh_contact *contact, struct mesh_draft *draft,
                    struct mono now);
+/* Adds a goodbye, before whatever else waits: there is no other packet. */
+bool mesh_post_leave(struct mesh *mesh, struct mesh_draft *draft, struct mono now) MUST_CHECK;
 void mesh_post_gossip(struct mesh *mesh, struct mono now);
 /* Our certificate, if there is one and room. */
 void mesh_post_add_certificate(const struct mesh *mesh, struct mesh_draft *draft);

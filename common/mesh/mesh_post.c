@@ -141,6 +141,18 @@ void mesh_post_add(struct mesh *mesh, struct mesh_contact *contact, struct mesh_
     }
 }
 
+bool mesh_post_leave(struct mesh *mesh, struct mesh_draft *draft, struct mono now)
+{
+    uint8_t field[REPORT_MESSAGE_SIZE + IDENTITY_SIGNATURE_SIZE];
+    struct report_message message = {.kind = REPORT_LEAVE,
+                                     .fragments = 1,
+                                     .sequence = ++mesh->post_sequence,
+                                     .hlc = mesh_stamp_bits(mesh, now),
+                                     .body = {.data = NULL, .size = 0}};
+    size_t size = write_message(mesh, &message, field, sizeof(field));
+    return size > 0 && mesh_wire_add(mesh, draft, field, size);
+}
+
 /* A certificate of somebody, told to all: so that who knows one learns the rest. */
 void mesh_post_gossip(struct mesh *mesh, struct mono now)
 {

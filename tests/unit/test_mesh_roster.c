@@ -73,6 +73,19 @@ static void test_return(void)
     mesh_world_clear(&world);
 }
 
+/* There is one packet for it, whatever else there was to say. */
+static void test_goodbye_comes_first(void)
+{
+    static uint8_t news[2 * MESH_FRAGMENT_SIZE];
+    struct mesh_world world;
+    begin(&world);
+    mesh_post(world.nodes[1], 0, REPORT_EVIDENCE, bytes_make(news, sizeof(news)),
+              mesh_world_reading(&world).mono);
+    say_goodbye(&world, HOME);
+    CU_ASSERT_STRING_EQUAL(place(&world), "");
+    mesh_world_clear(&world);
+}
+
 static void test_return_elsewhere(void)
 {
     struct mesh_world world;
@@ -209,6 +222,7 @@ static void test_sender_stays(void)
 }
 
 static const struct unit_case cases[] = {
+    {"a goodbye comes before all else", test_goodbye_comes_first},
     {"comes back", test_return},
     {"comes back elsewhere", test_return_elsewhere},
     {"has two addresses", test_two_addresses},
