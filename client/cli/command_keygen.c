@@ -37,7 +37,7 @@ static const char help[] =
     "      --epoch N     which one, where the state does not tell; 1 of a new key\n"
     "      --state-dir DIR   where that state is (default /var/lib/chimed); with --node alone: "
     "begin\n"
-    "                    key epoch 1 there at once\n"
+    "                    key epoch 1 there at once; the folder is made if there is none\n"
     "\n"
     "      --json        say what was written as a JSON document, without the secrets\n"
     "  -h, --help        this text\n"

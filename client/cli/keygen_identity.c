@@ -100,7 +100,7 @@ static void print_advice(FILE *stream, const struct outcome *outcome, bool is_ca
         fprintf(stream,
                 "\nThis file belongs to one node, and never leaves it.\n"
                 "  on it       [mesh] identity = %s\n"
-                "  on others   [member NAME] key = %s\n"
+                "  on others   [member NAME] public-key = %s\n"
                 "  or by a CA  chime certify --ca CAFILE --key %s -o FILE\n",
                 path, key, key);
         if (outcome->state_path == NULL) {
@@ -176,6 +176,13 @@ static int write_created(const struct keygen_identity *asked, struct outcome *ou
             return COMMAND_USAGE;
         }
         /* Before the key: a key without its state would have to be begun again. */
+        int status = files_make_folder(asked->state_dir, 0755);
+        if (status < 0) {
+            snprintf(sentence, sizeof sentence,
+                     "--state-dir: '%.120s' cannot be made: %s; nothing was written",
+                     asked->state_dir, strerror(-status));
+            return fail(asked, outcome, sentence);
+        }
         if (files_mode(state_path, &mode) == 0) {
             return fail(asked, outcome, key_file_explain(state_path, -EEXIST, error));
         }

@@ -97,6 +97,19 @@ int files_mode(const char *path, unsigned *mode)
     return 0;
 }
 
+int files_make_folder(const char *path, unsigned mode)
+{
+    struct stat status;
+    if (mkdir(path, (mode_t)mode) == 0) {
+        return 0;
+    }
+    int error = errno;
+    if (error == EEXIST && stat(path, &status) == 0) {
+        return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
+    }
+    return -error;
+}
+
 int files_is_private(const char *path, bool *is_private)
 {
     unsigned mode;

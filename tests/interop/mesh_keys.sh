@@ -41,6 +41,12 @@ key=$(field 'public key')
 id=$(field id)
 [ "$(stat -c %a node.pem)" = 600 ] || fail "node.pem should have mode 600, not $(stat -c %a node.pem)"
 says 'identity = .*/node.pem'
+# What it tells to write into the others' configuration can be written there.
+{
+    printf '[clock]\nstate-dir = .\n[mesh]\nidentity = node.pem\n[member other]\naddress = 192.0.2.1\n'
+    sed -n 's/.*\[member NAME\] //p' out
+} > told.conf
+told=$("$CHIMED_BINARY" --check --config told.conf 2>&1) || fail "the advice should make a configuration: $told"
 cp node.pem before
 refuse 1 "'node.pem' exists already and is not replaced" keygen --node node.pem
 refuse 1 "'node.pem' exists already and is not replaced" keygen --ca node.pem
@@ -137,10 +143,12 @@ if command -v flock > /dev/null; then
     [ $? -eq 1 ] && grep -q 'in use by a chimed that runs' chime.log ||
         fail "a state in use should be left alone: $(cat chime.log)"
 fi
-mkdir fresh
 expect 0 keygen --node --state-dir fresh fresh.pem
 printf 'chimed mesh 1\nnode %s 1\nincarnation 0\nhlc 0000000000000000\n' "$(field id)" | cmp -s - fresh/mesh ||
     fail "a new key should begin with epoch 1: $(cat fresh/mesh)"
+refuse 1 "'gone/state' cannot be made: No such file or directory; nothing was written" \
+    keygen --node --state-dir gone/state fresher.pem
+refuse 1 "'node.pem' cannot be made: Not a directory" keygen --node --state-dir node.pem fresher.pem
 refuse 1 "'fresh/mesh' exists already" keygen --node --state-dir fresh fresher.pem
 [ -e fresher.pem ] && fail "no key without its state should be written"
 pass "key epochs"

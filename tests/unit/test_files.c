@@ -300,6 +300,22 @@ static void knows_users(void)
     CU_ASSERT_FALSE(privilege_user_exists(""));
 }
 
+static void makes_a_folder_that_is_not_there(void)
+{
+    unsigned mode;
+    folder_make();
+    CU_ASSERT_EQUAL(files_make_folder(folder, 0700), 0);
+    CU_ASSERT_EQUAL(files_make_folder(path_of("new"), 0700), 0);
+    CU_ASSERT_EQUAL(files_mode(path_of("new"), &mode), 0);
+    CU_ASSERT_EQUAL(mode, 0700);
+    CU_ASSERT_EQUAL(files_make_folder(path_of("new"), 0700), 0);
+    CU_ASSERT_EQUAL(rmdir(path_of("new")), 0);
+    CU_ASSERT_EQUAL(files_make_folder(path_of("gone/new"), 0700), -ENOENT);
+    put(path_of("file"), "", 0);
+    CU_ASSERT_EQUAL(files_make_folder(path_of("file"), 0700), -ENOTDIR);
+    CU_ASSERT_EQUAL(folder_remove(), 1);
+}
+
 static void closed_streams_keep_their_numbers(void)
 {
     pid_t child = fork();
@@ -335,6 +351,7 @@ static const struct unit_case cases[] = {
     {"root becomes a user", root_becomes_a_user},
     {"refusals become sentences", refusals_become_sentences},
     {"knows users", knows_users},
+    {"makes a folder that is not there", makes_a_folder_that_is_not_there},
     {"closed streams keep their numbers", closed_streams_keep_their_numbers},
 };
 UNIT_MAIN("files", cases)
