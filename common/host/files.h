@@ -22,8 +22,8 @@ int files_mode(const char *path, unsigned *mode) MUST_CHECK;
  * exclusive refuses with -EEXIST to replace one. A full disk leaves the old file as it was. */
 int files_write(const char *path, const char *text, size_t size, unsigned mode,
                 bool exclusive) MUST_CHECK;
-/* There is a folder of that name: it was made with that mode (less the umask) if there was none, but
- * not what it lies in. -ENOTDIR, -ENOENT, -EACCES … */
+/* There is a folder of that name: it was made with that mode (less the umask) if there was none,
+ * but not what it lies in. -ENOTDIR, -ENOENT, -EACCES … */
 int files_make_folder(const char *path, unsigned mode) MUST_CHECK;
 /* Locks a folder until it is unlocked, or this process ends. -EWOULDBLOCK if another has it. */
 int files_lock(const char *folder, int *lock) MUST_CHECK;

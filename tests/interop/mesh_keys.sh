@@ -43,7 +43,8 @@ id=$(field id)
 says 'identity = .*/node.pem'
 # What it tells to write into the others' configuration can be written there.
 {
-    printf '[clock]\nstate-dir = .\n[mesh]\nidentity = node.pem\n[member other]\naddress = 192.0.2.1\n'
+    printf '[clock]\nstate-dir = %s\n[mesh]\nidentity = %s/node.pem\n[member other]\naddress = 192.0.2.1\n' \
+        "$WORK" "$WORK"
     sed -n 's/.*\[member NAME\] //p' out
 } > told.conf
 told=$("$CHIMED_BINARY" --check --config told.conf 2>&1) || fail "the advice should make a configuration: $told"
