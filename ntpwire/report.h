@@ -236,6 +236,12 @@ enum report_verdict report_packet_read(struct bytes datagram, const struct exten
  * under 16 s, which reads as INT64_MAX. */
 uint32_t report_width_from_ns(int64_t width_ns);
 int64_t report_width_to_ns(uint32_t width_f28);
+/* Does it vouch for an interval that ends on both sides? */
+static inline bool report_is_bounded(const struct report *report)
+{
+    return report->before_f28 != REPORT_WIDTH_UNBOUNDED &&
+           report->after_f28 != REPORT_WIDTH_UNBOUNDED;
+}
 
 /* An offset: to the nearest unit, cut to about 8 s either way. */
 int32_t report_offset_from_ns(int64_t offset_ns);

@@ -30,9 +30,7 @@ const char *evidence_kind_name(enum evidence_kind kind)
 /* For the time of its timescale. */
 static bool vouches(const struct report *report)
 {
-    return (report->flags & REPORT_RETRACTED) == 0 &&
-           report->before_f28 != REPORT_WIDTH_UNBOUNDED &&
-           report->after_f28 != REPORT_WIDTH_UNBOUNDED;
+    return (report->flags & REPORT_RETRACTED) == 0 && report_is_bounded(report);
 }
 
 /* Of UTC as the author serves it; the era counts from 1900. */

@@ -92,8 +92,7 @@ void mesh_judge_tell(struct mesh *mesh, struct mesh_contact *contact, struct mon
 static uint16_t take_disruptions(struct mesh_contact *contact)
 {
     const struct report *report = &contact->report;
-    bool is_bounded =
-        report->before_f28 != REPORT_WIDTH_UNBOUNDED && report->after_f28 != REPORT_WIDTH_UNBOUNDED;
+    bool is_bounded = report_is_bounded(report);
     bool is_same_run = report->incarnation == contact->judged_incarnation;
     bool has_vouched = contact->has_vouched;
     uint16_t count = (uint16_t)(report->disruptions - contact->judged_disruptions);

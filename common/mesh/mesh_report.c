@@ -294,8 +294,7 @@ enum mesh_verdict mesh_report_claim(const struct mesh *mesh, const struct mesh_c
         .incarnation = report->incarnation,
         .disruptions = report->disruptions,
         .hops = report->hops,
-        .is_bounded = report->before_f28 != REPORT_WIDTH_UNBOUNDED &&
-                      report->after_f28 != REPORT_WIDTH_UNBOUNDED && !contact->is_other_membership};
+        .is_bounded = report_is_bounded(report) && !contact->is_other_membership};
     if (claim->is_bounded) {
         int64_t more_ns = growth_ns(report, age_ns) + 1;
         claim->before_ns = report_width_to_ns(report->before_f28) + more_ns;

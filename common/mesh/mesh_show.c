@@ -24,8 +24,7 @@ static void show_report(const struct mesh_contact *contact, struct mono now,
     shown->timescale = report->timescale == REPORT_UTC ? TIMESCALE_UTC : TIMESCALE_MESH;
     shown->hops = report->hops;
     shown->disruptions = report->disruptions;
-    shown->is_bounded =
-        report->before_f28 != REPORT_WIDTH_UNBOUNDED && report->after_f28 != REPORT_WIDTH_UNBOUNDED;
+    shown->is_bounded = report_is_bounded(report);
     if (shown->is_bounded) {
         shown->before_ns = report_width_to_ns(report->before_f28);
         shown->after_ns = report_width_to_ns(report->after_f28);

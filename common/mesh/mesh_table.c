@@ -233,8 +233,7 @@ static struct view_candidate candidate_of(const struct mesh *mesh, size_t index,
         candidate.is_poor = is_poor(contact, now);
         candidate.report = contact->has_report ? &contact->report : NULL;
     }
-    if (candidate.report != NULL && candidate.report->before_f28 != REPORT_WIDTH_UNBOUNDED &&
-        candidate.report->after_f28 != REPORT_WIDTH_UNBOUNDED) {
+    if (candidate.report != NULL && report_is_bounded(candidate.report)) {
         candidate.width_ns = report_width_to_ns(candidate.report->before_f28) +
                              report_width_to_ns(candidate.report->after_f28);
     }
