@@ -33,8 +33,17 @@ $((MIDNIGHT + UNIX_1900)) $2
 LIST
 }
 
-raw() {
-    "$PYTHON" -c 'import time; print(time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW))'
+# The system clock and the oscillator at one instant, in ns: the time to start a program lies between two calls of date.
+both_clocks() {
+    "$PYTHON" -c '
+import time
+def read():
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
+    wall = time.time_ns()
+    after = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
+    return after - before, wall, before
+gap, wall, raw = min(read() for _ in range(100))
+print(wall, raw)'
 }
 
 # NAME begins with the clock OFFSET-MS beside what it is to keep; its watcher's pid is in WATCHERS.
@@ -78,9 +87,9 @@ shows() { # NAME TEXT
 
 write_list one-more 38
 write_list one-less 36
-now_ms=$(date +%s%3N)
-RAW=$(($(raw) + (1000 - now_ms % 1000) * 1000000 + LEAD_S * 1000000000))
-AT_S=$((now_ms / 1000 + 1 + LEAD_S))
+read -r now_ns RAW <<< "$(both_clocks)"
+RAW=$((RAW + 1000000000 - now_ns % 1000000000 + LEAD_S * 1000000000))
+AT_S=$((now_ns / 1000000000 + 1 + LEAD_S))
 servers=()
 for i in 1 2 3; do
     servers+=("127.0.1.$i,$MIDNIGHT,insert,insert" "127.0.2.$i,$MIDNIGHT,insert,none"
