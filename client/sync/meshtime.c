@@ -7,7 +7,11 @@
 /* In which an offset decays, while all others decay towards us: longer than a poll, so that what is
  * answered was measured after what it answers. */
 #define OFFSET_POLLS 1.5
-#define OFFSET_POLLS_YOUNG 0.75 /* the noise of a few samples is less than what is left to go */
+/* Of a young line: the noise of a few samples is less than what is left to go, and while the rates
+ * of all come together an offset is as long in decaying as neighbours have in common that they
+ * drift. */
+#define OFFSET_POLLS_YOUNG 0.75
+#define YOUNG_POLLS 30
 #define POLL_NS (16 * NS_PER_S) /* until it is told */
 /* The same of the rate: of a young line a sixteenth of its age, as far as the limits go, since all
  * learn at once then. */
@@ -164,5 +168,6 @@ int64_t meshtime_follow(struct meshtime *line, const struct meshtime_voice *voic
     struct meshtime_voice middle = {.offset_ns = meshtime_middle(offsets, count + own, faults),
                                     .sd_ns = sd_ns};
     meshtime_tune(line, voices, count, faults, now);
-    return meshtime_move(line, &middle, line->is_settled ? OFFSET_POLLS : OFFSET_POLLS_YOUNG, now);
+    bool is_young = !line->is_settled || now.ns - line->begun.ns < YOUNG_POLLS * line->poll_ns;
+    return meshtime_move(line, &middle, is_young ? OFFSET_POLLS_YOUNG : OFFSET_POLLS, now);
 }

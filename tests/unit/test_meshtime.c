@@ -60,7 +60,7 @@ static void test_line(void)
 static void test_small_offsets_are_slewed(void)
 {
     struct meshtime line;
-    struct meshtime_voice voice = {.offset_ns = 400e3};
+    struct meshtime_voice voice = {.offset_ns = 200e3};
     meshtime_begin(&line, start, wall, 0);
     meshtime_settle(&line, true);
     CU_ASSERT_EQUAL(meshtime_follow(&line, &voice, 1, 0, false, start), 0);
@@ -75,6 +75,12 @@ static void test_small_offsets_are_slewed(void)
     CU_ASSERT_DOUBLE_EQUAL(meshtime_rate_ppm(&line), -MESHTIME_SLEW_PPM, 1e-9);
     meshtime_hold(&line, start);
     CU_ASSERT_DOUBLE_EQUAL(meshtime_rate_ppm(&line), 0, 1e-9);
+    /* For the first 30 polls it decays twice as fast as later. */
+    voice.offset_ns = 200e3;
+    CU_ASSERT_EQUAL(meshtime_follow(&line, &voice, 1, 0, false, after(479 * NS_PER_S)), 0);
+    CU_ASSERT_DOUBLE_EQUAL(meshtime_rate_ppm(&line), ppm, 1e-9);
+    CU_ASSERT_EQUAL(meshtime_follow(&line, &voice, 1, 0, false, after(480 * NS_PER_S)), 0);
+    CU_ASSERT_DOUBLE_EQUAL(meshtime_rate_ppm(&line), ppm / 2, 1e-9);
 }
 
 static void test_jumps_are_rare(void)
