@@ -9,6 +9,8 @@
 /* All filters look at the same oscillator, and lag behind its wander together; their errors from
  * the paths are their own. A filter at rest owes about half of its variance to either. */
 #define CORRELATION 0.5
+/* The share of those beside us, to that of those ahead. */
+#define BESIDE_MOST 2.0
 
 const char *combine_verdict_name(enum combine_verdict verdict)
 {
@@ -69,19 +71,21 @@ static double find_cap(const double *weights, size_t count, size_t faults)
     return 0; /* too few: nothing satisfies the limit but that all count alike */
 }
 
-/* Those beside us count no more, all together, than those ahead: so what all of them err alike
- * fades, by a half each time that it goes round. Without any ahead, nothing is to be shared. */
+/* Those beside us count at most twice as much, all together, as those ahead: so what all of them
+ * err alike fades, by a third each time that it goes round. Without any ahead, nothing is to be
+ * shared. */
 static void share_weights(const struct combine_candidate *candidates, size_t count, double *weights)
 {
     double ahead = 0, beside = 0;
     for (size_t i = 0; i < count; i++) {
         *(candidates[i].is_beside ? &beside : &ahead) += weights[i];
     }
-    if (ahead <= 0 || beside <= ahead) {
+    double most = BESIDE_MOST * ahead;
+    if (ahead <= 0 || beside <= most) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        weights[i] *= candidates[i].is_beside ? ahead / beside : 1;
+        weights[i] *= candidates[i].is_beside ? most / beside : 1;
     }
 }
 

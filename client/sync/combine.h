@@ -14,7 +14,7 @@ struct combine_candidate {
     struct estimate estimate; /* carried to the instant of all ... */
     struct interval interval; /* ... and what the source vouches for then */
     double clock_sd_ns;       /* of the source's own clock; 0: exact */
-    bool is_beside; /* it has its time from where we have ours: such count half, all together */
+    bool is_beside; /* it has its time from where we have ours: such count two thirds at most */
 };
 
 enum combine_verdict {

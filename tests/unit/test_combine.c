@@ -74,7 +74,7 @@ static void weights_are_inverse_variances(void)
     CU_ASSERT_DOUBLE_EQUAL(combine.weights[0], 0.5, 1e-5);
 }
 
-static void those_beside_us_count_half(void)
+static void those_beside_us_count_two_thirds(void)
 {
     struct combine_candidate five[5];
     for (size_t i = 0; i < 5; i++) {
@@ -83,10 +83,10 @@ static void those_beside_us_count_half(void)
     }
     struct combine combine;
     combine_run(five, 5, &wide, 0, &combine);
-    CU_ASSERT_DOUBLE_EQUAL(combine.weights[0], 0.5, 1e-9);
-    CU_ASSERT_DOUBLE_EQUAL(combine.weights[4], 0.125, 1e-9);
-    CU_ASSERT_DOUBLE_EQUAL(offset_of(&combine), 2000, 0.01);
-    CU_ASSERT_DOUBLE_EQUAL(combine.estimate.rate_ppm, 2, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(combine.weights[0], 1.0 / 3, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(combine.weights[4], 1.0 / 6, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(offset_of(&combine), 4000 * 2.0 / 3, 1);
+    CU_ASSERT_DOUBLE_EQUAL(combine.estimate.rate_ppm, 7.0 / 3, 1e-9);
     /* Where they are fewer, they count as others do; and alone they have it all. */
     combine_run(five, 2, &wide, 0, &combine);
     CU_ASSERT_DOUBLE_EQUAL(combine.weights[1], 0.5, 1e-9);
@@ -188,7 +188,7 @@ static const struct unit_case cases[] = {
     {"one source is taken as it is", one_source_is_taken_as_it_is},
     {"none gives no estimate", none_gives_no_estimate},
     {"weights are inverse variances", weights_are_inverse_variances},
-    {"those beside us count half", those_beside_us_count_half},
+    {"those beside us count two thirds", those_beside_us_count_two_thirds},
     {"errors in common do not average out", errors_in_common_do_not_average_out},
     {"an estimate outside its bounds is not used", an_estimate_outside_its_bounds_is_not_used},
     {"the mean is kept inside the agreed interval", the_mean_is_kept_inside_the_agreed_interval},
