@@ -11,6 +11,8 @@
 
 #define APART_NS 1e6
 #define CLOCK_EVERY 13
+#define CLOCK_EVERY_SMALL 3 /* in a mesh of few there are few events */
+#define SMALL 16
 /* Clocks are read to a nanosecond. */
 #define ROUNDING_NS 2
 
@@ -30,13 +32,13 @@ void world_member_handle(struct world *world, struct world_node *node, const str
 {
     struct world_member *member = node->member;
     bool counts = world->truth_ns >= world->scenario->settle_ns;
-    bool is_timed =
-        counts && world->clock != NULL && ++world->nodes.mesh->events % CLOCK_EVERY == 0;
+    uint64_t every = world->nodes.mesh->count > SMALL ? CLOCK_EVERY : CLOCK_EVERY_SMALL;
+    bool is_timed = counts && world->clock != NULL && ++world->nodes.mesh->events % every == 0;
     world->nodes.mesh->stand_in.booked_ns = counts ? &member->booked_ns : NULL;
     int64_t begun_ns = is_timed ? world->clock(world->clock_context) : 0;
     node_handle(node->node, event, actions);
     if (is_timed) {
-        member->used_ns += CLOCK_EVERY * (world->clock(world->clock_context) - begun_ns);
+        member->used_ns += (int64_t)every * (world->clock(world->clock_context) - begun_ns);
     }
     world->nodes.mesh->stand_in.booked_ns = NULL;
 }

@@ -102,6 +102,13 @@ void world_member_check_answer(struct world *world, struct world_node *node,
     }
 }
 
+/* Of somebody who is no member. */
+static bool is_servers(const struct world *world, const struct address *source)
+{
+    const struct world_node *node = world_nodes_find(&world->nodes, source);
+    return node != NULL && node->member == NULL;
+}
+
 static uint64_t count_taken(const struct world_node *node)
 {
     const struct mesh *mesh = node_mesh(node->node);
@@ -218,9 +225,9 @@ void world_member_check_after(struct world *world, struct world_node *node,
     }
     if (event->kind == EVENT_DATAGRAM) {
         raise_floor(world, node, event->datagram.payload);
-        node->member->exchanges += world->truth_ns >= world->scenario->settle_ns &&
-                                   event->datagram.association != 0 &&
-                                   count_taken(node) > node->member->taken;
+        node->member->exchanges +=
+            world->truth_ns >= world->scenario->settle_ns && event->datagram.association != 0 &&
+            (count_taken(node) > node->member->taken || is_servers(world, &event->datagram.source));
     }
     if (world_member_interval(node, event->now.mono, &interval)) {
         mesh->decisions = run_hash_add(mesh->decisions, (uint64_t)interval.earliest_ns);
