@@ -49,7 +49,7 @@ chime() {
 
 # Runs chime to its end: its words in $said.
 is_within() {
-    chime status 2>/dev/null | grep -Eq "UTC is -.* to \+.* from our clock"
+    chime status 2>/dev/null | grep -Eq "UTC is [-+].* to [-+].* from our clock"
 }
 
 expect() { # CODE PATTERN WORDS…
@@ -125,7 +125,7 @@ check_views() {
     # At the start the clock has still to go to where its sources are.
     said=$(wait_until "our clock is within its interval" is_within) ||
         fail "$said: $(chime status)"
-    expect 0 "UTC is -.* to \+.* from our clock: \+/-" status
+    expect 0 "UTC is [-+].* to [-+].* from our clock: \+/-" status
     expect 0 "^one +127.0.0.1 +selected +3 " sources
     expect 0 "^gone is not used \((unreachable|noselect)\)" sources
     expect 0 "^one: server 127.0.0.1 at 127.0.0.1 port $BASE" sources -v
