@@ -10,8 +10,8 @@
 #include <time.h>
 #include <uv.h>
 
-/* The system clock is read between two readings of the oscillator, again if these are far apart: we
- * were interrupted. Where reading takes long, three tries do; what a busy machine makes of three in
+/* One clock is read between two readings of another, again if these are far apart: we were
+ * interrupted. Where reading takes long, three tries do; what a busy machine makes of three in
  * a row, a dozen won't. */
 #define PAIR_GAP_NS 2000
 #define PAIR_TRIES 3
@@ -117,29 +117,30 @@ static bool is_good_pair(int64_t gap_ns, int tries)
            tries >= PAIR_TRIES_MOST;
 }
 
-/* Both clocks at one instant, exact to half the distance between the readings of the oscillator:
- * the best of some tries. */
-static struct reading read_pair(void)
+int64_t clock_read_within(clockid_t id, clockid_t other, int64_t *middle_ns, int64_t *gap_ns)
 {
-    int64_t gap = INT64_MAX;
-    struct reading pair = {{0}, {0}};
+    int64_t best = 0;
     int tries = 0;
+    *gap_ns = INT64_MAX;
     do {
-        int64_t before = read_ns(CLOCK_MONOTONIC_RAW);
-        int64_t wall = read_ns(CLOCK_REALTIME);
-        int64_t after = read_ns(CLOCK_MONOTONIC_RAW);
-        if (after - before < gap) {
-            gap = after - before;
-            pair = (struct reading){.mono = {before + gap / 2}, .wall = {wall}};
+        int64_t before = read_ns(other);
+        int64_t value = read_ns(id);
+        int64_t after = read_ns(other);
+        if (after - before < *gap_ns) {
+            *gap_ns = after - before;
+            *middle_ns = before + *gap_ns / 2;
+            best = value;
         }
         tries++;
-    } while (!is_good_pair(gap, tries));
-    return pair;
+    } while (!is_good_pair(*gap_ns, tries));
+    return best;
 }
 
 struct reading clock_read(const struct clock *clock)
 {
-    struct reading now = read_pair();
+    struct reading now;
+    int64_t gap_ns;
+    now.wall.ns = clock_read_within(CLOCK_REALTIME, CLOCK_MONOTONIC_RAW, &now.mono.ns, &gap_ns);
     if (clock->is_faulty) {
         double rate;
         int64_t gain = fault_gain(clock, now.mono.ns, &rate);

@@ -7,6 +7,7 @@
 #include "common/base/instant.h"
 #include "ntpwire/bytes.h"
 #include "ntpwire/timestamp.h"
+#include <time.h>
 
 /* A fault that is added to what the kernel's clocks read; all zero: none. */
 struct clock_fault {
@@ -23,6 +24,10 @@ void clock_destroy(struct clock *clock);
 
 /* Both clocks, read as close together as the machine allows; with the fault. */
 struct reading clock_read(const struct clock *clock);
+/* What one of the kernel's clocks shows in the middle of two readings of another; *gap_ns lies
+ * between those. The best of some tries: few where reading takes long, a dozen where we are
+ * interrupted all the time. */
+int64_t clock_read_within(clockid_t id, clockid_t other, int64_t *middle_ns, int64_t *gap_ns);
 /* An instant that the kernel stamped in CLOCK_REALTIME, at most 10 s before now (a reading of this
  * clock made afterwards), as a reading of this clock. False for a stamp beyond that, from the
  * future or from before the clock was set: what it means is not known any more. */

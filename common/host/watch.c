@@ -3,12 +3,9 @@
 #include "common/host/kernel_clock.h"
 #include <stdlib.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PERIOD_MS 1000
-#define LOOKS_MAX 5
-#define GAP_NS (20 * NS_PER_US) /* between readings of two clocks, if nobody interrupted us */
 /* Beyond what is explained; more than any reading is off, less than any step is worth. */
 #define SLACK_NS NS_PER_MS
 #define SLACK_PPM 501.0                  /* of an adjtime(), which shows nowhere */
@@ -36,40 +33,14 @@ struct watch {
     int64_t set_ns;
 };
 
-static int64_t read_ns(clockid_t id)
-{
-    struct timespec now;
-    if (clock_gettime(id, &now) != 0 && clock_gettime(CLOCK_MONOTONIC, &now) != 0) {
-        return 0;
-    }
-    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
-/* What one clock shows in the middle of two readings of the other; *gap_ns lies between those. */
-static int64_t read_within(clockid_t id, clockid_t other, int64_t *middle_ns, int64_t *gap_ns)
-{
-    int64_t best = 0;
-    *gap_ns = INT64_MAX;
-    for (int i = 0; i<LOOKS_MAX && * gap_ns> GAP_NS; i++) {
-        int64_t before = read_ns(other);
-        int64_t value = read_ns(id);
-        int64_t after = read_ns(other);
-        if (after - before < *gap_ns) {
-            *gap_ns = after - before;
-            *middle_ns = before + (after - before) / 2;
-            best = value;
-        }
-    }
-    return best;
-}
-
 static struct sighting look(void)
 {
     struct sighting sighting;
     int64_t monotonic_ns, gap_ns, other_gap_ns;
     sighting.realtime_ns =
-        read_within(CLOCK_REALTIME, CLOCK_MONOTONIC_RAW, &sighting.raw_ns, &gap_ns);
-    sighting.slept_ns = read_within(CLOCK_BOOTTIME, CLOCK_MONOTONIC, &monotonic_ns, &other_gap_ns);
+        clock_read_within(CLOCK_REALTIME, CLOCK_MONOTONIC_RAW, &sighting.raw_ns, &gap_ns);
+    sighting.slept_ns =
+        clock_read_within(CLOCK_BOOTTIME, CLOCK_MONOTONIC, &monotonic_ns, &other_gap_ns);
     sighting.slept_ns -= monotonic_ns;
     sighting.error_ns = gap_ns > other_gap_ns ? gap_ns : other_gap_ns;
     sighting.has_state = kernel_clock_read(&sighting.state) == 0;
