@@ -67,7 +67,7 @@ tested() {
     cd "$tree/$2" || exit 1
     find tests -name '*.trs' -exec rm -f {} +
     make_status=0
-    make -s -k -j"$4" LIBTOOL="$tree/tests/check/link.sh" "$3" >"bootstrap-$3.log" 2>&1 </dev/null || make_status=$?
+    make -s -k -j"$4" LIBTOOL='$(abs_srcdir)/tests/check/link.sh' "$3" >"bootstrap-$3.log" 2>&1 </dev/null || make_status=$?
     count "$2"
     if [ "$make_status" -ne 0 ] && [ "$part_failed" -eq 0 ]; then
         end_of "bootstrap-$3.log" 40
@@ -84,7 +84,7 @@ fuzzed() {
     configure_in "$1" --enable-fuzzing CC=clang
     find tests -name '*.trs' -exec rm -f {} +
     make_status=0
-    make -s -j"$jobs" LIBTOOL="$tree/tests/check/link.sh" fuzz-smoke >bootstrap-fuzz.log 2>&1 </dev/null || make_status=$?
+    make -s -j"$jobs" LIBTOOL='$(abs_srcdir)/tests/check/link.sh' fuzz-smoke >bootstrap-fuzz.log 2>&1 </dev/null || make_status=$?
     count "$1"
     if [ "$make_status" -ne 0 ] && [ "$part_failed" -eq 0 ]; then
         end_of bootstrap-fuzz.log 40

@@ -16,7 +16,7 @@ for argument in "$@"; do
 done
 case $mode,$output in
 link,*.la | link,*.lo) exec "${CONFIG_SHELL:-/bin/sh}" ./libtool "$@" ;;
-link,tests/* | link,chime-lab) ;;
+link,tests/*) ;;
 *) exec "${CONFIG_SHELL:-/bin/sh}" ./libtool "$@" ;;
 esac
 
