@@ -2,11 +2,12 @@
 /* Broadcast (RFC 5905, 3: mode 5), as its server and as its client.
  *
  * The client measures the path to and fro by a burst of ordinary requests, from a socket of its
- * own, at first and then every sixteen polls; in between it listens. A broadcast is taken as an
- * exchange whose way there took half of the least delay measured, and whose way back took as much
- * longer than that as it came later than the earliest of the last sixteen. Of the interval a
- * broadcast narrows one end only: it can't have come before it was sent, but it may have been
- * delayed at will. */
+ * own, at first and then every sixteen polls; in between it listens. While the path is not known,
+ * and when broadcasts alone said that the server's clock moved, it asks again after one poll, then
+ * two, four, eight, until an answer was taken. A broadcast is taken as an exchange whose way there
+ * took half of the least delay measured, and whose way back took as much longer than that as it
+ * came later than the earliest of the last sixteen. Of the interval a broadcast narrows one end
+ * only: it can't have come before it was sent, but it may have been delayed at will. */
 #include "client/sync/source_parts.h"
 #include <math.h>
 #include <stdio.h>
@@ -49,7 +50,33 @@ enum source_news source_broadcast_send(struct source *source, const struct sync_
 
 void source_broadcast_begin(struct source *source)
 {
-    source->broadcast = (struct source_broadcast){.is_calibrating = true};
+    source->broadcast = (struct source_broadcast){.is_calibrating = true, .needs_exchange = true};
+}
+
+void source_broadcast_forget(struct source *source)
+{
+    source->broadcast.count = 0;
+    source->broadcast.needs_exchange = true;
+    source->broadcast.tries = 0;
+}
+
+void source_broadcast_taken(struct source *source, bool is_one_way, enum source_news news,
+                            struct mono now)
+{
+    struct source_broadcast *broadcast = &source->broadcast;
+    bool is_taken = news == SOURCE_SAMPLED || news == SOURCE_STEPPED;
+    bool was_needed = broadcast->needs_exchange;
+    if (is_taken && !is_one_way) {
+        broadcast->needs_exchange = false;
+    } else if (news == SOURCE_STEPPED) {
+        broadcast->needs_exchange = true;
+    }
+    if (was_needed != broadcast->needs_exchange) {
+        broadcast->tries = 0;
+    }
+    if (broadcast->needs_exchange && !was_needed) {
+        polling_hurry(&source->polling, POLLING_BURST_COUNT, now);
+    }
 }
 
 /* One socket at a time: its own while it asks, its place among the server's while it listens. */
@@ -61,22 +88,41 @@ static void change_socket(struct source *source, bool is_calibrating, struct act
     source_open(source, out);
 }
 
+static struct mono earlier(struct mono a, struct mono b)
+{
+    return a.ns < b.ns ? a : b;
+}
+
+/* When the server is to be asked. */
+static struct mono due(const struct source *source)
+{
+    const struct source_broadcast *broadcast = &source->broadcast;
+    const struct polling *polling = &source->polling;
+    if (!polling->is_running || !broadcast->needs_exchange || polling_is_bursting(polling) ||
+        polling->asked.ns == 0) {
+        return polling->deadline;
+    }
+    unsigned log2 = broadcast->tries > 0 ? broadcast->tries - 1 : 0;
+    log2 = log2 < CALIBRATION_POLLS_LOG2 ? log2 : CALIBRATION_POLLS_LOG2;
+    int64_t pause_ns = timestamp_log2_to_ns(source->options.poll_min) * (INT64_C(1) << log2);
+    return earlier((struct mono){.ns = polling->asked.ns + pause_ns}, polling->deadline);
+}
+
 struct mono source_broadcast_deadline(const struct source *source)
 {
     const struct polling *polling = &source->polling;
     if (!polling->is_running || !source->broadcast.is_calibrating || polling_is_bursting(polling) ||
         !source->broadcast.has_asked) {
-        return polling->deadline;
+        return due(source);
     }
-    struct mono listen = {.ns = polling->asked.ns + CALIBRATION_PATIENCE_NS};
-    return listen.ns < polling->deadline.ns ? listen : polling->deadline;
+    return earlier((struct mono){.ns = polling->asked.ns + CALIBRATION_PATIENCE_NS}, due(source));
 }
 
 enum source_news source_broadcast_poll_server(struct source *source, struct reading now,
                                               struct actions *out)
 {
     struct source_broadcast *broadcast = &source->broadcast;
-    if (now.mono.ns < source->polling.deadline.ns) {
+    if (now.mono.ns < due(source).ns) {
         broadcast->has_asked = false;
         change_socket(source, false, out);
         return SOURCE_NOTHING;
@@ -86,6 +132,7 @@ enum source_news source_broadcast_poll_server(struct source *source, struct read
         change_socket(source, true, out);
         return SOURCE_NOTHING;
     }
+    broadcast->tries += !broadcast->has_asked;
     broadcast->has_asked = true;
     return source_ask_server(source, now, out);
 }

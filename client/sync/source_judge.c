@@ -312,7 +312,11 @@ static enum source_news take_sample(struct source *source, const struct source_a
         return SOURCE_NOTHING;
     }
     remember(source, answer, now.mono);
-    return take(source, sample, legs, now, measured);
+    enum source_news news = take(source, sample, legs, now, measured);
+    if (source->options.kind == SOURCE_BROADCAST_CLIENT) {
+        source_broadcast_taken(source, answer->is_one_way, news, now.mono);
+    }
+    return news;
 }
 
 static enum source_news take_peer(struct source *source, struct source_answer *answer,
@@ -389,7 +393,7 @@ void source_forget(struct source *source)
     source->peer.taken = 0;
     source->peer.uneven = 0;
     source->peer.rate_ppm = 0;
-    source->broadcast.count = 0;
+    source_broadcast_forget(source);
     source->least_delay_ns = 0;
     source->longer_count = 0;
     source->has_sample = false;

@@ -34,6 +34,8 @@ struct source_peer {
 struct source_broadcast {
     bool is_calibrating; /* its own socket is open, in place of the one to listen */
     bool has_asked;
+    bool needs_exchange;    /* what broadcasts can't tell is not known: the path, or the interval */
+    unsigned tries;         /* to measure that, since it was known */
     int64_t delay_ns;       /* the least of the last calibration; 0: none was answered yet */
     int64_t fresh_delay_ns; /* the least of this one; 0: none yet */
     struct timestamp newest;
@@ -159,6 +161,12 @@ int8_t source_broadcast_poll(const struct source *source);
 enum source_news source_broadcast_send(struct source *source, const struct sync_state *claim,
                                        struct reading now, struct actions *out);
 void source_broadcast_begin(struct source *source);
+/* All but the path. */
+void source_broadcast_forget(struct source *source);
+/* A sample was judged: where a broadcast moved the estimate, nothing is left of the interval, and
+ * only an exchange can tell it. */
+void source_broadcast_taken(struct source *source, bool is_one_way, enum source_news news,
+                            struct mono now);
 struct mono source_broadcast_deadline(const struct source *source);
 enum source_news source_broadcast_poll_server(struct source *source, struct reading now,
                                               struct actions *out);

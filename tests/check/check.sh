@@ -27,13 +27,19 @@ count() {
             *)
                 part_failed=$((part_failed + 1))
                 failures="$failures
-  FAILED: ${results%.trs}, in $1/"
+  FAILED: ${results%.trs}, in $1/$(why "$tree/$1/${results%.trs}.log")"
                 say "  FAILED: ${results%.trs}, in $1/; the end of what it said:"
                 tail -n 40 "$tree/$1/${results%.trs}.log" | sed 's/^/    /'
                 ;;
             esac
         done
     done
+}
+
+# why LOG: what a test of real programs said when it failed, if it is one: a newline, and indented lines.
+why() {
+    reasons=$(sed -nE '/^FAIL tests\//d; /^([a-z0-9_]+: )*FAIL /{ s/^/    /; s/(.{300}).*/\1.../; p; }' "$1" | head -n 8)
+    [ -z "$reasons" ] || printf '\n%s' "$reasons"
 }
 
 # slowest FOLDER: the five tests that ran longest in it: from the birth of a test's log until its verdict.

@@ -355,6 +355,8 @@ check_proof() {
 
 # Not by an operator's word alone, and not by somebody else's; who is held nothing against may begin anew.
 refuse_readmission() {
+    wait_until "node 1 convicts node 5 as well" has_state 1 node5 convicted > /dev/null ||
+        fail "node 1 should convict node 5: $(members_of 1)"
     in_node 1 "$CHIME" mesh readmit --socket "$WORK/node1.sock" node5 > "$WORK/readmitted" 2>&1 &&
         fail "node 5 has no new key epoch: $(cat "$WORK/readmitted")"
     grep -q -e "--next-epoch" "$WORK/readmitted" || fail "it should say what is missing: $(cat "$WORK/readmitted")"

@@ -110,6 +110,15 @@ static bool is_inside(const struct air *air)
            interval_contains(interval, air->world.now.wall.ns + (int64_t)air->world.offset_ns);
 }
 
+/* How far apart the interval's ends are; 0: there is none. */
+static int64_t width_ns(const struct air *air)
+{
+    struct interval interval;
+    return source_interval(air->world.source, air->world.now.mono, &interval)
+               ? interval.latest_ns - interval.earliest_ns
+               : 0;
+}
+
 static void test_client(void)
 {
     struct air air;
@@ -229,6 +238,58 @@ static void test_set_back(void)
     source_world_clear(&air.world);
 }
 
+/* While the server answers nothing, its broadcasts move: they alone vouch for no interval, and the
+ * server is asked again without waiting for sixteen polls, but less and less often. */
+static void test_moved_while_silent(void)
+{
+    struct air air;
+    air_init(&air);
+    air_start(&air);
+    air_run(&air, 18 * POLL_NS);
+    air.world.is_silent = true;
+    air.world.offset_ns += 50e6;
+    air_run(&air, 6 * POLL_NS);
+    CU_ASSERT(air.world.news[SOURCE_STEPPED] >= 1);
+    CU_ASSERT(width_ns(&air) > 1800 * NS_PER_S);
+    air.world.is_silent = false;
+    air_run(&air, 5 * POLL_NS);
+    CU_ASSERT_TRUE(is_inside(&air));
+    CU_ASSERT(width_ns(&air) < NS_PER_S);
+    air.world.is_silent = true;
+    air.world.offset_ns += 50e6;
+    size_t asked = air.world.asked_count;
+    air_run(&air, 160 * POLL_NS);
+    CU_ASSERT(air.world.asked_count >= asked + 40 && air.world.asked_count <= asked + 80);
+    air.world.is_silent = false;
+    air_run(&air, 17 * POLL_NS);
+    CU_ASSERT_TRUE(is_inside(&air));
+    CU_ASSERT(width_ns(&air) < NS_PER_S);
+    source_world_clear(&air.world);
+}
+
+/* It was started anew, elsewhere in time: the bursts that ask about it went unanswered. */
+static void test_restarted(void)
+{
+    struct air air;
+    air_init(&air);
+    air_start(&air);
+    air_run(&air, 20 * POLL_NS);
+    air.world.offset_ns += 50e6;
+    air.world.is_silent = true;
+    for (unsigned i = 0; i < 20 && width_ns(&air) < 1800 * NS_PER_S; i++) {
+        air_run(&air, 3 * NS_PER_S);
+        (void)broadcast(&air, 0);
+    }
+    CU_ASSERT_EQUAL(air.world.news[SOURCE_STEPPED], 1);
+    /* Asked about that at once, it answers. */
+    air.world.is_silent = false;
+    air_run(&air, 5 * NS_PER_S);
+    CU_ASSERT(fabs(source_world_error_ns(&air.world)) < 1e6);
+    CU_ASSERT_TRUE(is_inside(&air));
+    CU_ASSERT(width_ns(&air) < NS_PER_S);
+    source_world_clear(&air.world);
+}
+
 static void test_server(void)
 {
     struct source_world world;
@@ -290,6 +351,8 @@ static const struct unit_case cases[] = {
     {"forged and replayed ones", test_forged_and_replayed},
     {"no answer to ordinary requests", test_not_calibrated},
     {"a server that was set back", test_set_back},
+    {"broadcasts that move while nothing is answered", test_moved_while_silent},
+    {"a server that was started anew", test_restarted},
     {"a server sends", test_server},
 };
 
