@@ -108,7 +108,7 @@ done
 write_hostile_config
 start_chimed "$WORK/chimed.conf" "${SERVER[@]}"
 SERVER_PID=$DAEMON
-PATIENCE_S=$((10 + 3 * SECONDS_EACH + 9 * FLOOD_S))
+PATIENCE_S=$((60 + 3 * SECONDS_EACH + 9 * FLOOD_S))
 start hostile "${CLIENT[@]}" ${LEASH[@]+"${LEASH[@]}"} \
     "$PYTHON" -B "$INTEROP/hostile.py" "$SERVER4" "$SECONDS_EACH" "$FLOOD_S"
 HOSTILE=$DAEMON

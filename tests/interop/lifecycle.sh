@@ -12,7 +12,7 @@ prepare_server
 expect_exit() { # CODE WHAT WORDS…
     local code=$1 what=$2 status
     shift 2
-    said=$(timeout 10 "$CHIMED_BINARY" "$@" 2>&1)
+    said=$(timeout 60 "$CHIMED_BINARY" "$@" 2>&1)
     status=$?
     [ $status = "$code" ] || fail "$what should exit with $code, not $status: $said"
 }
@@ -68,7 +68,7 @@ reload() { # WHAT COMMAND…
     kill -HUP "$SERVER_PID"
     local what=$1 said
     shift
-    said=$(PATIENCE_S=5 wait_until "$what" "$@") || fail "after SIGHUP: $said"
+    said=$(PATIENCE_S=30 wait_until "$what" "$@") || fail "after SIGHUP: $said"
     is_running "$SERVER_PID" || fail "SIGHUP ($what) ended the server"
     pass "SIGHUP: $what"
 }
@@ -171,7 +171,7 @@ check_privileges() {
     pass "port 123, $(ls /proc/"$SERVER_PID"/task | wc -l) threads: user nobody, no capability"
     check_end TERM
     sed -i 's/^user = .*/user = nobody-at-all/' "$WORK/chimed.conf"
-    said=$(timeout 10 "$CHIMED_BINARY" --config "$WORK/chimed.conf" 2>&1) &&
+    said=$(timeout 60 "$CHIMED_BINARY" --config "$WORK/chimed.conf" 2>&1) &&
         fail "an unknown user should be refused: $said"
     expect_words "nobody-at-all" "an unknown user"
 }

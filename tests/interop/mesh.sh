@@ -304,7 +304,7 @@ is_doubled() {
 
 # A second one with the same state, by mistake.
 start_twice() {
-    in_node 5 timeout 10 "$CHIMED_BINARY" --config "$WORK/node5.conf" > "$WORK/twice.log" 2>&1
+    in_node 5 timeout 60 "$CHIMED_BINARY" --config "$WORK/node5.conf" > "$WORK/twice.log" 2>&1
     local code=$?
     { [ $code != 0 ] && [ $code != 124 ] && grep -q "$WORK/node5" "$WORK/twice.log"; } ||
         fail "a second chimed with the same state should end ($code): $(cat "$WORK/twice.log")"

@@ -55,7 +55,7 @@ is_within() {
 expect() { # CODE PATTERN WORDS…
     local code=$1 pattern=$2 status
     shift 2
-    said=$(NO_COLOR=1 timeout 20 "$CHIME" "$1" --socket "$SOCKET" "${@:2}" 2>&1)
+    said=$(NO_COLOR=1 timeout 60 "$CHIME" "$1" --socket "$SOCKET" "${@:2}" 2>&1)
     status=$?
     [ $status = "$code" ] || fail "chime $* should exit with $code, not $status: $said"
     echo "$said" | grep -qE -e "$pattern" || fail "chime $* should say '$pattern': $said"
@@ -133,7 +133,7 @@ check_views() {
     expect 0 "^(ok|warn) +serving +127.0.0.1:$((BASE + 1)) answers NTP: stratum 4" doctor
     echo "$said" | grep -q "^fail" && fail "doctor should find nothing wrong: $said"
     said=$(CHIMED_SOCKET=$SOCKET "$CHIME" status) || fail "\$CHIMED_SOCKET should be heeded: $said"
-    said=$(timeout 10 "$CHIME" watch --socket "$SOCKET" 0.2 | head -n 3 | grep -c "interval .* sources 1 of 2 used")
+    said=$(timeout 60 "$CHIME" watch --socket "$SOCKET" 0.2 | head -n 3 | grep -c "interval .* sources 1 of 2 used")
     [ "$said" = 3 ] || fail "watch should print lines, 3 of them and not '$said'"
     said=$(ask_plainly status sources tracking version nonsense "$(printf 'x%.0s' {1..300})" status | tr '\n' ' ')
     echo "$said" | grep -qE "^status sources tracking version 'nonsense' is .*too long.* status $" ||
@@ -238,7 +238,7 @@ check_stale() {
     kill -STOP "$SERVER_PID"
     expect 1 "no answer within 5 s" status
     kill -CONT "$SERVER_PID"
-    said=$(timeout 10 "$CHIMED_BINARY" --config "$WORK/chimed.conf" 2>&1) &&
+    said=$(timeout 60 "$CHIMED_BINARY" --config "$WORK/chimed.conf" 2>&1) &&
         fail "a second chimed on the same socket should be refused: $said"
     chime status > /dev/null || fail "the first one should go on"
     kill -KILL "$SERVER_PID"

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 . "$(dirname "$0")/variants.sh"
-PATIENCE_S=40
+PATIENCE_S=60
 TOLERANCE_NS=1000000
 DEAD=192.0.2.13 # nobody listens there
 LIAR=192.0.2.14

@@ -106,7 +106,7 @@ is_within() { # MILLISECONDS
 }
 
 wait_right() { # WHEN
-    PATIENCE_S=30 wait_until "the clock is right" is_within 3 ||
+    wait_until "the clock is right" is_within 3 ||
         fail "the clock is not right $1, but ahead by $(ahead_us) us"
     pass "$1 it is ahead by $(ahead_us) us"
 }
