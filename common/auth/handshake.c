@@ -201,6 +201,15 @@ static bool make_accept(const struct handshake_self *self, const struct hello *h
     return ok;
 }
 
+bool handshake_is_signed(const struct handshake_self *self, const struct public_key *key,
+                         const struct hello *hello)
+{
+    uint8_t octets[HANDSHAKE_HELLO_SIZE];
+    hello_encode(hello, octets);
+    return identity_scheme_verify(self->scheme, key, IDENTITY_HELLO,
+                                  bytes_make(octets, HELLO_SIGNED), hello->signature);
+}
+
 /* What is judged without a public-key operation comes first. */
 static enum handshake_verdict judge_hello(const struct handshake_self *self,
                                           const struct handshake_peer *peer,
@@ -213,10 +222,7 @@ static enum handshake_verdict judge_hello(const struct handshake_self *self,
     if (hello->initiator_epoch < peer->epoch) {
         return HANDSHAKE_STALE_EPOCH;
     }
-    uint8_t octets[HANDSHAKE_HELLO_SIZE];
-    hello_encode(hello, octets);
-    if (!identity_scheme_verify(self->scheme, &peer->key, IDENTITY_HELLO,
-                                bytes_make(octets, HELLO_SIGNED), hello->signature)) {
+    if (!handshake_is_signed(self, &peer->key, hello)) {
         return HANDSHAKE_FORGED;
     }
     return hello->responder_epoch > self->epoch ? HANDSHAKE_OUR_EPOCH : HANDSHAKE_OK;

@@ -117,6 +117,9 @@ bool handshake_sign(struct handshake *handshake, const struct handshake_self *se
                     const uint8_t *cookie) MUST_CHECK;
 void handshake_clear(struct handshake *handshake);
 
+/* Is it signed by that peer? What else speaks against it is not judged. */
+bool handshake_is_signed(const struct handshake_self *self, const struct public_key *key,
+                         const struct hello *hello) MUST_CHECK;
 /* The responder's half. Whoever calls it has found the cookie good, or the packet verified under
  * the present session. Only when it is OK are *accept, *keys and peer->epoch written. */
 enum handshake_verdict handshake_answer(const struct handshake_self *self,

@@ -32,6 +32,7 @@ bool pairing_start(struct pairing *pairing, const struct handshake_self *self, s
         return false;
     }
     pairing->is_waiting = true;
+    pairing->signed_at = now;
     return true;
 }
 
@@ -48,8 +49,9 @@ const struct hello *pairing_hello(const struct pairing *pairing)
 }
 
 bool pairing_take_cookie(struct pairing *pairing, const struct handshake_self *self,
-                         const uint8_t cookie[COOKIE_SIZE])
+                         const uint8_t cookie[COOKIE_SIZE], struct mono now)
 {
+    pairing->signed_at = now;
     return pairing->is_waiting && handshake_sign(&pairing->handshake, self, cookie);
 }
 
@@ -74,20 +76,42 @@ static bool add_pending(struct pairing *pairing, const struct session_keys *keys
     return true;
 }
 
-/* OK for a new one, REPLAYED for one of those before the newest. */
-static enum handshake_verdict judge_seen(const struct pairing *pairing,
-                                         const uint8_t digest[SECRET_SIZE], bool *is_newest)
+static bool is_seen(const struct pairing *pairing, const uint8_t digest[SECRET_SIZE])
 {
     static const uint8_t none[SECRET_SIZE];
-    *is_newest = false;
+    bool is_found = false;
     for (uint8_t i = 0; i < PAIRING_SEEN; i++) {
-        if (memcmp(pairing->seen[i], digest, SECRET_SIZE) == 0 &&
-            memcmp(none, digest, SECRET_SIZE) != 0) {
-            *is_newest = i == pairing->seen_newest;
-            return *is_newest ? HANDSHAKE_OK : HANDSHAKE_REPLAYED;
-        }
+        is_found = is_found || memcmp(pairing->seen[i], digest, SECRET_SIZE) == 0;
     }
-    return HANDSHAKE_OK;
+    return is_found && memcmp(none, digest, SECRET_SIZE) != 0;
+}
+
+static void note_seen(struct pairing *pairing, const uint8_t digest[SECRET_SIZE])
+{
+    uint8_t next = (uint8_t)((pairing->seen_newest + 1) % PAIRING_SEEN);
+    if (pairing->has_answered && next == pairing->seen_answered) {
+        next = (uint8_t)((next + 1) % PAIRING_SEEN); /* it may be asked for again */
+    }
+    memcpy(pairing->seen[next], digest, SECRET_SIZE);
+    pairing->seen_newest = next;
+}
+
+bool pairing_has_answered(const struct pairing *pairing, const struct hello *hello)
+{
+    uint8_t digest[SECRET_SIZE];
+    return pairing->has_answered && hello_digest(hello, digest) &&
+           memcmp(pairing->seen[pairing->seen_answered], digest, SECRET_SIZE) == 0;
+}
+
+/* They drop theirs when they hear ours; whether they ever will, only a cookie of theirs tells, or
+ * the session: where ours don't arrive, theirs must be answered. And once ours is too old to be
+ * answered, nothing speaks against theirs. */
+static bool is_crossed(const struct pairing *pairing, const struct handshake_self *self,
+                       struct mono now)
+{
+    return pairing->is_waiting && pairing->handshake.is_signed &&
+           now.ns - pairing->signed_at.ns < PAIRING_CROSSING_NS &&
+           identity_id(self->identity) < pairing->peer.id;
 }
 
 enum handshake_verdict pairing_answer(struct pairing *pairing, const struct handshake_self *self,
@@ -95,36 +119,32 @@ enum handshake_verdict pairing_answer(struct pairing *pairing, const struct hand
                                       struct accept *accept)
 {
     uint8_t digest[SECRET_SIZE];
-    bool is_newest;
     if (!hello_digest(hello, digest)) {
         return HANDSHAKE_WEAK;
     }
-    enum handshake_verdict verdict = judge_seen(pairing, digest, &is_newest);
-    if (is_newest && pairing->has_answered) {
+    if (pairing_has_answered(pairing, hello)) {
         *accept = pairing->answer; /* the first copy of it may have been lost */
+        return HANDSHAKE_OK;
     }
-    if (verdict != HANDSHAKE_OK || is_newest) {
-        return verdict;
+    if (is_seen(pairing, digest)) {
+        return HANDSHAKE_REPLAYED;
     }
     struct session_keys keys;
     struct handshake_peer peer = pairing->peer;
     struct accept answer;
-    verdict = handshake_answer(self, &peer, hello, &answer, &keys);
+    enum handshake_verdict verdict = handshake_answer(self, &peer, hello, &answer, &keys);
     if (verdict != HANDSHAKE_OK) {
         return verdict;
     }
     pairing->peer.epoch = peer.epoch;
-    /* They drop theirs when they hear ours; whether they ever will, only a cookie of theirs tells,
-     * or the session: where ours don't arrive, theirs must be answered. */
-    bool is_under_way = pairing->is_waiting && pairing->handshake.is_signed;
-    if (is_under_way && identity_id(self->identity) < peer.id) {
+    note_seen(pairing, digest);
+    if (is_crossed(pairing, self, now)) {
         verdict = HANDSHAKE_CROSSED;
     } else if (!add_pending(pairing, &keys, now, false)) {
         verdict = HANDSHAKE_WEAK;
     } else {
         pairing_abandon(pairing);
-        pairing->seen_newest = (uint8_t)((pairing->seen_newest + 1) % PAIRING_SEEN);
-        memcpy(pairing->seen[pairing->seen_newest], digest, SECRET_SIZE);
+        pairing->seen_answered = pairing->seen_newest;
         pairing->answer = answer;
         pairing->has_answered = true;
         *accept = answer;

@@ -6,14 +6,17 @@
  * message without a key ends either. The initiator speaks under the pending session first, since a
  * signed ACCEPT says that the other holds it; after PAIRING_TRIES packets without an answer it
  * drops it, and goes on as before. When both begin at once, the signed HELLO of the smaller node id
- * wins. The last PAIRING_SEEN signed HELLOs are remembered, which outlasts a cookie's life at the
- * pace that a member may start handshakes. Not thread-safe. */
+ * wins, for as long as its answer may still come. The last PAIRING_SEEN signed HELLOs are
+ * remembered, which outlasts a cookie's life at the pace that a member may start handshakes. Not
+ * thread-safe. */
 #ifndef COMMON_AUTH_PAIRING_H
 #define COMMON_AUTH_PAIRING_H
 #include "common/auth/handshake.h"
 
-#define PAIRING_SEEN 8
+#define PAIRING_SEEN 16
 #define PAIRING_TRIES 8
+/* So long a signed HELLO of ours stands against one of the other's. */
+#define PAIRING_CROSSING_NS (8 * NS_PER_S)
 /* So long a pending session keeps us from a handshake of our own. */
 #define PAIRING_PATIENCE_NS (300 * NS_PER_S)
 
@@ -23,8 +26,10 @@ struct pairing { /* used through the calls below only */
     struct session *current;    /* NULL if none */
     struct session *pending;    /* NULL if none */
     struct mono pending_since;
-    struct accept answer; /* to the newest HELLO in seen */
+    struct mono signed_at; /* our HELLO, if it is */
+    struct accept answer;  /* to the HELLO that seen_answered points at */
     uint8_t seen[PAIRING_SEEN][SECRET_SIZE];
+    uint8_t seen_answered;
     uint8_t seen_newest;
     bool has_answered;
     bool is_waiting;
@@ -47,10 +52,12 @@ const struct hello *pairing_hello(const struct pairing *pairing);
 /* Signs our HELLO with the cookie that came back; that it answers our packet is the caller's to
  * know, by the origin timestamp. False if no handshake is under way. */
 bool pairing_take_cookie(struct pairing *pairing, const struct handshake_self *self,
-                         const uint8_t cookie[COOKIE_SIZE]) MUST_CHECK;
+                         const uint8_t cookie[COOKIE_SIZE], struct mono now) MUST_CHECK;
 /* Gives ours up, as when no answer came. */
 void pairing_abandon(struct pairing *pairing);
 
+/* Is it the HELLO that was answered last, once more? That costs nothing to answer. */
+bool pairing_has_answered(const struct pairing *pairing, const struct hello *hello);
 /* Answers a HELLO whose cookie, or whose packet's session MAC, was found good. If it is OK, *accept
  * is to be sent: the same one again if the HELLO is the newest again. */
 enum handshake_verdict pairing_answer(struct pairing *pairing, const struct handshake_self *self,

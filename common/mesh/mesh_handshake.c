@@ -9,6 +9,8 @@
 /* Public-key work for those who have no session: of one member, and of all together. */
 #define MEMBER_PER_S 0.25
 #define MEMBER_BURST 6
+/* Two may be given to one handshake: the first may have come late, from before a rotation. */
+#define COOKIES_MAX 2
 #define STRANGERS_PER_S 16
 #define STRANGERS_BURST 64
 #define TRY_ROOM_CERTIFIED 640 /* of a first HELLO, where certificates travel with the answer */
@@ -34,6 +36,7 @@ bool mesh_handshake_offer(struct mesh *mesh, struct mesh_contact *contact, bool 
     bool is_started = is_afresh ? pairing_start_afresh(&contact->pairing, &mesh->self)
                                 : pairing_start(&contact->pairing, &mesh->self, now);
     contact->handshake_tries++;
+    contact->cookies = 0;
     contact->handshake_at.ns = now.ns + (RETRY_NS << doublings);
     if (!is_started) {
         return false;
@@ -127,7 +130,12 @@ enum mesh_verdict mesh_handshake_answered(struct mesh *mesh, struct mesh_contact
     if (handshake.kind != REPORT_COOKIE) {
         return MESH_HANDSHAKE; /* a session-NAK proves nothing, and ends nothing */
     }
-    bool is_taken = pairing_take_cookie(&contact->pairing, &mesh->self, handshake.cookie) &&
+    if (contact->cookies >= COOKIES_MAX) {
+        contact->hello_transmit = 0;
+        return MESH_LIMITED;
+    }
+    contact->cookies++;
+    bool is_taken = pairing_take_cookie(&contact->pairing, &mesh->self, handshake.cookie, now) &&
                     send_hello(mesh, contact, packet, out);
     return is_taken ? MESH_HANDLED : MESH_HANDSHAKE;
 }
@@ -184,14 +192,24 @@ static enum mesh_verdict find_initiator(struct mesh *mesh, const struct mesh_pac
     return mesh_is_member(mesh, *member) ? MESH_HANDLED : MESH_REVOKED;
 }
 
+/* The member's allowance is its own: whatever others send in its name, by which they know no key,
+ * takes nothing of it. */
 static enum mesh_verdict answer_hello(struct mesh *mesh, struct mesh_contact *contact,
-                                      const struct mesh_packet *packet, const struct hello *hello,
+                                      struct mesh_bucket *allowance, const struct hello *hello,
                                       struct mono now, struct accept *accept)
 {
-    (void)packet;
+    struct mesh_bucket before = *allowance;
+    bool is_again = pairing_has_answered(&contact->pairing, hello);
+    if (!is_again && !mesh_bucket_take(allowance, MEMBER_PER_S, MEMBER_BURST, now)) {
+        return mesh_count_as(mesh, contact, MESH_LIMITED);
+    }
     enum handshake_verdict verdict =
         pairing_answer(&contact->pairing, &mesh->self, hello, now, accept);
     mesh->handshake_counts[verdict]++;
+    bool is_its_own = verdict == HANDSHAKE_OK || verdict == HANDSHAKE_CROSSED;
+    if (!is_its_own) {
+        *allowance = before;
+    }
     if (verdict != HANDSHAKE_OK) {
         return MESH_HANDSHAKE;
     }
@@ -240,14 +258,17 @@ enum mesh_verdict mesh_handshake_asked(struct mesh *mesh, const struct mesh_pack
     if (verdict != MESH_HANDLED) {
         return verdict;
     }
+    /* Nobody else makes us take up with a member, and drop another. */
+    if (mesh_contact_of(mesh, member) == NULL &&
+        !handshake_is_signed(&mesh->self, &mesh->members[member].key, &hello)) {
+        mesh->handshake_counts[HANDSHAKE_FORGED]++;
+        return MESH_HANDSHAKE;
+    }
     struct mesh_contact *contact = mesh_contact_make(mesh, member, now);
     if (contact == NULL) {
         return MESH_NO_ROOM;
     }
-    if (!mesh_bucket_take(&contact->handshakes, MEMBER_PER_S, MEMBER_BURST, now)) {
-        return mesh_count_as(mesh, contact, MESH_LIMITED);
-    }
-    verdict = answer_hello(mesh, contact, packet, &hello, now, &accept);
+    verdict = answer_hello(mesh, contact, &contact->handshakes, &hello, now, &accept);
     return verdict == MESH_HANDLED ? send_accept(mesh, packet, &accept, out) : verdict;
 }
 
@@ -259,10 +280,8 @@ enum mesh_verdict mesh_handshake_renewed(struct mesh *mesh, struct mesh_contact 
         mesh->handshake_counts[HANDSHAKE_LAYOUT]++;
         return MESH_HANDSHAKE;
     }
-    if (!mesh_bucket_take(&contact->handshakes, MEMBER_PER_S, MEMBER_BURST, now)) {
-        return MESH_LIMITED;
-    }
-    enum mesh_verdict verdict = answer_hello(mesh, contact, packet, &hello, now, &contact->accept);
+    enum mesh_verdict verdict =
+        answer_hello(mesh, contact, &contact->renewals, &hello, now, &contact->accept);
     contact->owes_accept = verdict == MESH_HANDLED;
     return verdict;
 }

@@ -90,6 +90,7 @@ struct mesh_contact {
     unsigned handshake_tries;
     unsigned unanswered;     /* requests in a row */
     uint64_t hello_transmit; /* of the packet that carried our last HELLO; 0: none is awaited */
+    unsigned cookies;        /* that our handshake was given: each has us sign anew */
     struct mesh_note notes[MESH_NOTES];
     enum mesh_note_kind noted; /* the last one that was sent */
     uint32_t post_seen;        /* the newest message of its incarnation that was taken */
@@ -97,7 +98,8 @@ struct mesh_contact {
     bool owes_accept; /* to a renewal that came within its request */
     struct accept accept;
     struct mesh_bucket requests;
-    struct mesh_bucket handshakes;
+    struct mesh_bucket handshakes; /* that it began without a session, and with one */
+    struct mesh_bucket renewals;
     struct mono heard; /* the last authentic packet */
 
     struct verdict verdict;

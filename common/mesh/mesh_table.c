@@ -91,9 +91,11 @@ struct mesh_contact *mesh_contact_make(struct mesh *mesh, size_t member, struct 
     contact->heard = now;
     contact->requests.at = now;
     contact->handshakes.at = now;
+    contact->renewals.at = now;
     contact->post.at = now;
     contact->requests.tokens = -1;
     contact->handshakes.tokens = -1;
+    contact->renewals.tokens = -1;
     contact->post.tokens = -1;
     verdict_init(&contact->verdict, now);
     mesh->contacts[place] = contact;

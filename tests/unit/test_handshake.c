@@ -68,7 +68,7 @@ static struct hello begin(struct node *from)
 {
     static const uint8_t cookie[COOKIE_SIZE] = {9};
     CU_ASSERT_TRUE_FATAL(pairing_start(&from->pairing, &from->self, start));
-    CU_ASSERT_TRUE_FATAL(pairing_take_cookie(&from->pairing, &from->self, cookie));
+    CU_ASSERT_TRUE_FATAL(pairing_take_cookie(&from->pairing, &from->self, cookie, start));
     return *pairing_hello(&from->pairing);
 }
 
@@ -351,8 +351,51 @@ static void the_smaller_id_wins_a_crossing_start(void)
                     HANDSHAKE_OK);
     CU_ASSERT_PTR_NULL(pairing_hello(&world.b.pairing));
     CU_ASSERT_EQUAL(pairing_finish(&world.a.pairing, &world.a.self, &accept, start), HANDSHAKE_OK);
+    /* What lost is nothing any more, whoever says it again. */
+    CU_ASSERT_EQUAL(pairing_answer(&world.a.pairing, &world.a.self, &by_b, start, &accept),
+                    HANDSHAKE_REPLAYED);
     CU_ASSERT_EQUAL(say(&world.a, &world.b), SESSION_OK);
     CU_ASSERT_EQUAL(say(&world.b, &world.a), SESSION_OK);
+    world_clear(&world);
+}
+
+/* The answer to the one that won is lost, and who began it asks no more. */
+static void who_won_long_ago_answers(void)
+{
+    struct world world;
+    struct accept accept;
+    world_init(&world);
+    (void)begin(&world.a);
+    struct hello by_b = begin(&world.b);
+    struct mono later = {start.ns + PAIRING_CROSSING_NS};
+    CU_ASSERT_EQUAL(pairing_answer(&world.a.pairing, &world.a.self, &by_b, later, &accept),
+                    HANDSHAKE_OK);
+    CU_ASSERT_EQUAL(pairing_finish(&world.b.pairing, &world.b.self, &accept, later), HANDSHAKE_OK);
+    CU_ASSERT_EQUAL(say(&world.b, &world.a), SESSION_OK);
+    world_clear(&world);
+}
+
+/* However many were refused meanwhile, the one that was answered is answered again. */
+static void the_last_answer_is_kept(void)
+{
+    struct world world;
+    struct accept first;
+    struct accept again;
+    world_init(&world);
+    struct hello by_b = begin(&world.b);
+    CU_ASSERT_EQUAL(pairing_answer(&world.a.pairing, &world.a.self, &by_b, start, &first),
+                    HANDSHAKE_OK);
+    (void)begin(&world.a);
+    for (int i = 0; i < 3 * PAIRING_SEEN; i++) {
+        struct hello other = begin(&world.b);
+        CU_ASSERT_EQUAL(pairing_answer(&world.a.pairing, &world.a.self, &other, start, &again),
+                        HANDSHAKE_CROSSED);
+        CU_ASSERT_FALSE(pairing_has_answered(&world.a.pairing, &other));
+    }
+    CU_ASSERT_TRUE(pairing_has_answered(&world.a.pairing, &by_b));
+    CU_ASSERT_EQUAL(pairing_answer(&world.a.pairing, &world.a.self, &by_b, start, &again),
+                    HANDSHAKE_OK);
+    CU_ASSERT_EQUAL(memcmp(&first, &again, sizeof first), 0);
     world_clear(&world);
 }
 
@@ -417,6 +460,8 @@ static const struct unit_case cases[] = {
      the_old_session_lives_until_the_new_one_speaks},
     {"the smaller id wins a crossing start", the_smaller_id_wins_a_crossing_start},
     {"who is not heard answers", who_is_not_heard_answers},
+    {"who won long ago answers", who_won_long_ago_answers},
+    {"the last answer is kept", the_last_answer_is_kept},
     {"key epochs only rise", key_epochs_only_rise},
 };
 UNIT_MAIN("handshake", cases)
