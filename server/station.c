@@ -54,7 +54,8 @@ static bool is_meshed(struct station *station, const struct datagram *datagram, 
     struct cookie *cookie = &station->cookies[station->cookie_count];
     enum gate_verdict verdict = gate_judge(&station->gate, datagram, now, &cookie->result);
     bool is_cookie = verdict == GATE_COOKIE;
-    if (verdict != GATE_HANDOVER && verdict != GATE_LIMITED && !is_cookie) {
+    if (verdict != GATE_HANDOVER && verdict != GATE_LIMITED && verdict != GATE_REPLAYED &&
+        !is_cookie) {
         return false;
     }
     /* Who is asked for a cookie is nobody yet, and limited as such. */

@@ -9,6 +9,7 @@ const char *gate_verdict_name(enum gate_verdict verdict)
         [GATE_HANDOVER] = "handed over",
         [GATE_COOKIE] = "answered by a cookie",
         [GATE_LIMITED] = "too many",
+        [GATE_REPLAYED] = "replayed",
         [GATE_FORM] = "malformed",
         [GATE_GROUP] = "no member of the group",
         [GATE_NO_SESSION] = "unknown session",
@@ -28,11 +29,24 @@ static size_t find_owner(const struct gate_table *table, uint64_t member)
     return i;
 }
 
+static struct gate_window find_window(const struct gate *gate, const struct gate_session *session)
+{
+    for (size_t i = 0; i < gate->table.count; i++) {
+        const struct gate_session *before = &gate->table.sessions[i];
+        if (before->member == session->member && before->id == session->id &&
+            secret_is_equal(before->key, session->key, SECRET_SIZE)) {
+            return gate->windows[i];
+        }
+    }
+    return (struct gate_window){.highest = 0};
+}
+
 void gate_set(struct gate *gate, const struct gate_table *table)
 {
     assert(table->count <= GATE_SESSIONS_MAX);
     assert(table->certificate_size <= sizeof(table->certificate));
     struct gate_purse purses[GATE_SESSIONS_MAX] = {0};
+    struct gate_window windows[GATE_SESSIONS_MAX] = {0};
     for (size_t i = 0; i < table->count; i++) {
         uint64_t member = table->sessions[i].member;
         size_t before = find_owner(&gate->table, member);
@@ -40,8 +54,10 @@ void gate_set(struct gate *gate, const struct gate_table *table)
         if (gate->owners[i] == i && before < gate->table.count) {
             purses[i] = gate->purses[before];
         }
+        windows[i] = find_window(gate, &table->sessions[i]);
     }
     memcpy(gate->purses, purses, sizeof(purses));
+    memcpy(gate->windows, windows, sizeof(windows));
     gate->table = *table;
 }
 
@@ -111,6 +127,25 @@ static enum gate_verdict admit_session(struct gate *gate, size_t owner, bool is_
     return GATE_HANDOVER;
 }
 
+static bool was_seen(const struct gate_window *window, uint32_t counter)
+{
+    if (counter > window->highest) {
+        return false;
+    }
+    uint32_t age = window->highest - counter;
+    return age >= SESSION_WINDOW || (window->seen >> age & 1) != 0;
+}
+
+static void note_seen(struct gate_window *window, uint32_t counter)
+{
+    if (counter > window->highest) {
+        uint32_t ahead = counter - window->highest;
+        window->seen = ahead >= SESSION_WINDOW ? 0 : window->seen << ahead;
+        window->highest = counter;
+    }
+    window->seen |= UINT64_C(1) << (window->highest - counter);
+}
+
 static bool tag_is(const uint8_t key[SECRET_SIZE], struct bytes covered, struct bytes tag)
 {
     uint8_t mac[SECRET_SIZE];
@@ -149,8 +184,14 @@ static enum gate_verdict judge_session(struct gate *gate, const struct datagram 
          * little, and what others send in its name gets it no further. */
         if (!bucket_has(&gate->purses[owner].packets, now, GATE_SESSION_NS, GATE_SESSION_BURST)) {
             verdict = GATE_LIMITED;
+        } else if (was_seen(&gate->windows[i], auth.counter)) {
+            verdict = GATE_REPLAYED;
         } else if (tag_is(session->key, covered, auth.tag)) {
-            return admit_session(gate, owner, packet->handshake.size > 0, now, result);
+            verdict = admit_session(gate, owner, packet->handshake.size > 0, now, result);
+            if (verdict == GATE_HANDOVER) {
+                note_seen(&gate->windows[i], auth.counter);
+            }
+            return verdict;
         } else if (verdict == GATE_NO_SESSION) {
             verdict = GATE_FORGED;
         }

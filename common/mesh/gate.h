@@ -5,10 +5,12 @@
  * To be handed over a packet has to verify under the key of a live session (or, being a handshake,
  * under a cookie, and pass a token bucket). A first HELLO is answered by a COOKIE, which keeps no
  * state. All else is a stranger's, and is answered as any other client's, in 48 octets. Nothing
- * here moves a replay window: the engine judges again. Pure; one per worker. */
+ * here moves the engine's replay window: it judges again, and has seen what came to other workers.
+ * Pure; one per worker. */
 #ifndef COMMON_MESH_GATE_H
 #define COMMON_MESH_GATE_H
 #include "common/auth/cookie.h"
+#include "common/auth/session.h"
 #include "common/base/event.h"
 #include "ntpwire/packet.h"
 #include "ntpwire/report.h"
@@ -54,6 +56,7 @@ enum gate_verdict {
     GATE_HANDOVER,  /* for the engine */
     GATE_COOKIE,    /* it is answered, if its client may be, by what gate_judge() wrote */
     GATE_LIMITED,   /* for the engine, but too much of it: dropped */
+    GATE_REPLAYED,  /* handed over before: dropped, and costs its member nothing */
     /* Those are answered as GATE_PLAIN is. */
     GATE_FORM,       /* see enum report_verdict */
     GATE_GROUP,      /* the group's tag is missing or wrong */
@@ -75,10 +78,18 @@ struct gate_purse {
     struct gate_bucket handshakes;
 };
 
+/* The counters of a session's packets that were handed over; those 64 before the highest are told
+ * apart. */
+struct gate_window {
+    uint64_t seen; /* bit i: highest - i */
+    uint32_t highest;
+};
+
 struct gate { /* used through the calls below only */
     struct gate_table table;
     uint16_t owners[GATE_SESSIONS_MAX]; /* of each session: the first one of its member ... */
-    struct gate_purse purses[GATE_SESSIONS_MAX]; /* ... which has the purse */
+    struct gate_purse purses[GATE_SESSIONS_MAX];   /* ... which has the purse */
+    struct gate_window windows[GATE_SESSIONS_MAX]; /* of each session */
     struct gate_bucket addresses[GATE_BUCKETS];
     struct gate_bucket strangers;
     uint64_t counts[GATE_VERDICTS];

@@ -13,6 +13,8 @@
 
 struct made {
     size_t size;
+    uint8_t key;      /* its octets are those of the session's; 0: under none */
+    uint32_t counter; /* of the last packet */
     uint8_t payload[GATE_ANSWER_MAX];
 };
 
@@ -59,9 +61,11 @@ static inline void add_tag(struct made *made, uint8_t algorithm, uint16_t id, co
                            size_t tag_offset)
 {
     static const uint8_t zeros[REPORT_TAG_SIZE];
+    static uint32_t counter;
+    made->counter = ++counter;
     struct report_auth auth = {.algorithm = algorithm,
                                .id = id,
-                               .counter = algorithm == REPORT_SESSION_HMAC,
+                               .counter = algorithm == REPORT_SESSION_HMAC ? counter : 0,
                                .tag = bytes_make(zeros, REPORT_TAG_SIZE)};
     uint8_t mac[SECRET_SIZE];
     size_t begins = made->size;
@@ -76,6 +80,20 @@ static inline void add_session(struct made *made, uint16_t id, uint8_t key_octet
     uint8_t key[SECRET_SIZE];
     memset(key, key_octet, sizeof(key));
     add_tag(made, REPORT_SESSION_HMAC, id, key, REPORT_AUTH_SESSION_TAG_OFFSET);
+    made->key = key_octet;
+}
+
+/* The same request under its session, as the next packet of it. */
+static inline void make_next(struct made *made)
+{
+    struct made next = *made;
+    struct bytes field =
+        bytes_make(made->payload + made->size - REPORT_AUTH_SESSION_SIZE, REPORT_AUTH_SESSION_SIZE);
+    struct report_auth auth;
+    CU_ASSERT_EQUAL_FATAL(report_auth_read(field, &auth), REPORT_OK);
+    next.size -= REPORT_AUTH_SESSION_SIZE;
+    add_session(&next, auth.id, made->key);
+    *made = next;
 }
 
 static inline void add_group(struct made *made, uint16_t id, uint8_t key_octet)

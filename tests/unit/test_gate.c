@@ -272,10 +272,13 @@ static void certificates_go_where_they_fit(void)
     }
 }
 
-static size_t admitted(const struct made *made, const char *source, size_t count)
+static size_t admitted(struct made *made, const char *source, size_t count)
 {
     size_t sum = 0;
     for (size_t i = 0; i < count; i++) {
+        if (made->key != 0) {
+            make_next(made);
+        }
         sum += judge_from(made, source) == GATE_HANDOVER;
     }
     return sum;
@@ -424,6 +427,46 @@ static void garbage_gets_nowhere(void)
     }
 }
 
+/* Who has seen a packet sends it again and again: its member loses nothing by it. */
+static void replays_cost_nothing(void)
+{
+    struct made made, first, late;
+    open_bench();
+    make_request(&made, 1);
+    first = late = made;
+    make_next(&late);
+    made = late;
+    CU_ASSERT_EQUAL(judge(&first), GATE_HANDOVER);
+    for (unsigned i = 0; i < 10 * GATE_SESSION_BURST; i++) {
+        CU_ASSERT_EQUAL(judge(&first), GATE_REPLAYED);
+        CU_ASSERT_EQUAL(judge_from(&first, "192.0.2.77"), GATE_REPLAYED);
+    }
+    /* Nor after a new table; what overtook another is none. */
+    gate_set(&bench.gate, &bench.table);
+    CU_ASSERT_EQUAL(judge(&first), GATE_REPLAYED);
+    for (unsigned i = 1; i < SESSION_WINDOW && i < GATE_SESSION_BURST - 2; i++) {
+        make_next(&made);
+        CU_ASSERT_EQUAL(judge(&made), GATE_HANDOVER);
+    }
+    CU_ASSERT_EQUAL(judge(&late), GATE_HANDOVER);
+    CU_ASSERT_EQUAL(judge(&late), GATE_REPLAYED);
+    /* Too old to tell is as good as seen; the key of another session is another matter. */
+    made = late;
+    for (unsigned i = 0; i < 2 * SESSION_WINDOW; i++) {
+        make_next(&made);
+    }
+    bench.now.ns += 2 * NS_PER_S;
+    CU_ASSERT_EQUAL(judge(&made), GATE_HANDOVER);
+    make_next(&made);
+    CU_ASSERT_EQUAL(judge(&made), GATE_HANDOVER);
+    CU_ASSERT_EQUAL(judge(&late), GATE_REPLAYED);
+    memset(bench.table.sessions[0].key, 9, SECRET_SIZE);
+    gate_set(&bench.gate, &bench.table);
+    made.key = 9;
+    make_next(&made);
+    CU_ASSERT_EQUAL(judge(&made), GATE_HANDOVER);
+}
+
 static void verdicts_have_names(void)
 {
     for (int i = 0; i < GATE_VERDICTS; i++) {
@@ -436,6 +479,7 @@ static const struct unit_case cases[] = {
     {"ordinary requests are plain", ordinary_requests_are_plain},
     {"members are handed over", members_are_handed_over},
     {"sessions may share an id", sessions_may_share_an_id},
+    {"replays cost nothing", replays_cost_nothing},
     {"no mesh is no gate", no_mesh_is_no_gate},
     {"first HELLOs get a cookie", first_hellos_get_a_cookie},
     {"cookies grow old", cookies_grow_old},

@@ -44,11 +44,12 @@ static void check_batch(bool in_loop)
 {
     struct intake *intake = open_mesh(in_loop);
     struct udp client = open_socket("127.0.0.2");
-    struct made made;
+    struct made made, request;
     uint8_t mark = 0;
     send_packet(&client, &world.served, MODE_CLIENT, 1);
-    make_request(&made, 2);
-    send_made(&client, &made);
+    make_request(&request, 2);
+    send_made(&client, &request);
+    send_made(&client, &request); /* a replay, which is nobody's */
     begin(&made, 3);
     add_session(&made, SESSION, 8);
     send_made(&client, &made);
@@ -64,20 +65,20 @@ static void check_batch(bool in_loop)
     CU_ASSERT_EQUAL(receive_packet(&client, 0, &mark), 0);
     CU_ASSERT_EQUAL(world.count, 1);
     const struct told *told = first_of(EVENT_DATAGRAM);
-    make_request(&made, 2);
     CU_ASSERT_EQUAL(told->event.datagram.association, 0);
     CU_ASSERT_TRUE(address_is_same(&told->event.datagram.source, &client.local));
     CU_ASSERT_TRUE(told->event.datagram.received.mono.ns > 0);
-    CU_ASSERT_EQUAL_FATAL(told->size, made.size);
-    CU_ASSERT_EQUAL(memcmp(told->payload, made.payload, made.size), 0);
+    CU_ASSERT_EQUAL_FATAL(told->size, request.size);
+    CU_ASSERT_EQUAL(memcmp(told->payload, request.payload, request.size), 0);
 
     uint64_t counts[GATE_VERDICTS] = {0};
     station_add_gate(world.station, counts);
     CU_ASSERT_EQUAL(counts[GATE_HANDOVER], 1);
+    CU_ASSERT_EQUAL(counts[GATE_REPLAYED], 1);
     CU_ASSERT_EQUAL(counts[GATE_FORGED], 1);
     struct server_counters counters = {.received = 0};
     station_add_counters(world.station, &counters);
-    CU_ASSERT_EQUAL(counters.received, 4);
+    CU_ASSERT_EQUAL(counters.received, 5);
     CU_ASSERT_EQUAL(counters.answered, 3);
     udp_close(&client);
     close_mesh(intake);
