@@ -276,12 +276,15 @@ static bool add_report(const struct mesh *mesh, struct mesh_draft *draft)
            mesh_wire_add(mesh, draft, mesh->report.octets, mesh->report.whole);
 }
 
-/* So much that an answer with a report like those that were seen has room. */
+/* So much that an answer with a report like those that were seen has room; one that found none did
+ * not come, and then there is room for the longest that is taken. */
 static size_t wanted_size(const struct mesh *mesh, const struct mesh_contact *contact,
                           const struct mesh_draft *draft)
 {
     size_t entries = mesh->report.count;
-    if (contact->has_report && contact->report.count > entries) {
+    if (contact->unanswered > 1) { /* this request is one of them */
+        entries = MESH_VIEW_MAX;
+    } else if (contact->has_report && contact->report.count > entries) {
         entries = contact->report.count;
     } else if (!contact->has_report) {
         entries = mesh->count < MESH_VIEW_MAX ? mesh->count : MESH_VIEW_MAX;

@@ -427,6 +427,34 @@ static void test_matrix(void)
     mesh_world_clear(&world);
 }
 
+/* Who comes to know more members tells of more: its answers find room again by the second request,
+ * though whoever asks knows but one of them. */
+static void test_report_grows(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    char error[MESH_ERROR_MAX];
+    mesh_world_init(&world, MESH_WORLD_MAX);
+    struct mesh_options few = mesh_world_options(&world, 1);
+    few.member_count = 2;
+    mesh_world_start(&world, 1, &few);
+    few = mesh_world_options(&world, 0);
+    few.member_count = 2;
+    mesh_world_start(&world, 0, &few);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    size_t before = opened.size;
+    struct mesh_options all = mesh_world_options(&world, 1);
+    CU_ASSERT_TRUE(mesh_configure(world.nodes[1], &all, mesh_world_reading(&world), error));
+    for (int polls = 0; polls < 4; polls++) {
+        opened.size = 0;
+        mesh_world_pass(&world, 16 * NS_PER_S);
+        CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+        CU_ASSERT_TRUE(opened.size > before || polls == 0);
+    }
+    CU_ASSERT_EQUAL(mesh_count(world.nodes[1], MESH_TOO_SMALL), 1);
+    mesh_world_clear(&world);
+}
+
 static const struct unit_case cases[] = {
     {"first contact", test_first_contact},
     {"a report ages", test_report_ages},
@@ -435,6 +463,7 @@ static const struct unit_case cases[] = {
     {"stripped fields gain nothing", test_stripped_fields_gain_nothing},
     {"a stranger", test_stranger},
     {"a restart", test_restart},
+    {"a report grows", test_report_grows},
     {"twins", test_twins},
     {"the next key epoch", test_next_epoch},
     {"a restart is one disruption", test_restart_is_one_disruption},
