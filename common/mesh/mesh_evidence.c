@@ -82,40 +82,87 @@ static uint32_t keep_proof(struct mesh *mesh, const struct evidence_finding *fin
     return place->number;
 }
 
+/* Was it signed no later than what its author was last excluded for? Old evidence can be told again
+ * by whoever has kept it, and would hold for ever against who was wrong once. */
+static bool is_served(const struct mesh_contact *contact, const struct report *report)
+{
+    return report->incarnation < contact->held_incarnation ||
+           (report->incarnation == contact->held_incarnation &&
+            report->sequence <= contact->held_sequence);
+}
+
+static void hold(struct mesh_contact *contact, const struct report *report)
+{
+    if (!is_served(contact, report)) {
+        contact->held_incarnation = report->incarnation;
+        contact->held_sequence = report->sequence;
+    }
+}
+
 static void exclude(struct mesh *mesh, struct mesh_contact *contact, enum evidence_kind kind,
                     uint32_t proof, struct mono now, struct actions *out)
 {
     verdict_exclude(&contact->verdict, now, evidence_kind_name(kind), proof);
+    if (contact->has_report) {
+        hold(contact, &contact->report);
+    }
     mesh_judge_tell(mesh, contact, now, out);
 }
 
-/* Of two authors whose reports contradict each other one is wrong; who does so with f + 1 is. */
-static void contradict(struct mesh *mesh, struct mesh_contact *contact, uint64_t other,
-                       uint32_t proof, struct mono now, struct actions *out)
+/* A report of the one author that contradicts one of the other. */
+struct contradiction {
+    const struct report *report;
+    uint64_t other;
+    uint32_t proof;
+};
+
+/* Of two authors whose reports contradict each other one is wrong; who does so with f + 1 of the
+ * view is. */
+static void contradict(struct mesh *mesh, struct mesh_contact *contact,
+                       const struct contradiction *found, struct mono now, struct actions *out)
 {
-    if (contact == NULL) {
+    if (contact == NULL || is_served(contact, found->report)) {
         return;
     }
-    struct mesh_accusation *place = mesh_judge_find(contact->contradictors, other);
-    *place = (struct mesh_accusation){.of = other, .first = now, .last = now};
+    struct mesh_accusation *place = mesh_judge_find(contact->contradictors, found->other);
+    *place = (struct mesh_accusation){.of = found->other, .first = now, .last = now};
     size_t count = 0;
     for (size_t i = 0; i < MESH_ACCUSATIONS_MAX; i++) {
         const struct mesh_accusation *contradictor = &contact->contradictors[i];
-        count += contradictor->of != 0 && now.ns - contradictor->last.ns < CONTRADICTION_LIFE_NS;
+        count += contradictor->of != 0 && now.ns - contradictor->last.ns < CONTRADICTION_LIFE_NS &&
+                 mesh_judge_has_vote(mesh, mesh_find(mesh, contradictor->of));
     }
     if (count > mesh->options.faults) {
-        exclude(mesh, contact, EVIDENCE_CAUSALITY, proof, now, out);
+        exclude(mesh, contact, EVIDENCE_CAUSALITY, found->proof, now, out);
+        hold(contact, found->report);
         memset(contact->contradictors, 0, sizeof(contact->contradictors));
     }
+}
+
+/* The other report of a finding; an author of its own may have no contact. */
+static bool is_news(struct mesh *mesh, const struct mesh_contact *contact,
+                    const struct evidence_finding *finding, const struct report *report,
+                    struct report *before)
+{
+    struct bytes field = bytes_make(finding->other.octets, finding->other.size);
+    if (report_read(field, before) != REPORT_OK) {
+        return false;
+    }
+    if (finding->kind == EVIDENCE_EQUIVOCATION || !is_served(contact, report)) {
+        return true;
+    }
+    const struct mesh_contact *other = mesh_contact_of(mesh, mesh_find(mesh, before->node));
+    return other != NULL && !is_served(other, before);
 }
 
 bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const struct report *report,
                        const struct evidence_report *signed_report, struct actions *out)
 {
     struct evidence_finding finding;
+    struct report before;
     struct mono now = signed_report->came;
     evidence_add(&mesh->evidence, report, signed_report, &finding);
-    if (finding.kind == EVIDENCE_NONE) {
+    if (finding.kind == EVIDENCE_NONE || !is_news(mesh, contact, &finding, report, &before)) {
         return false;
     }
     uint32_t proof = keep_proof(mesh, &finding, signed_report);
@@ -127,12 +174,16 @@ bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const st
         return true;
     }
     if (finding.kind == EVIDENCE_CAUSALITY) {
-        size_t other = mesh_find(mesh, finding.other.author);
-        contradict(mesh, contact, finding.other.author, proof, now, out);
-        contradict(mesh, mesh_contact_of(mesh, other), report->node, proof, now, out);
+        struct mesh_contact *other = mesh_contact_of(mesh, mesh_find(mesh, before.node));
+        struct contradiction ours = {.report = report, .other = before.node, .proof = proof};
+        struct contradiction theirs = {.report = &before, .other = report->node, .proof = proof};
+        contradict(mesh, contact, &ours, now, out);
+        contradict(mesh, other, &theirs, now, out);
         return false;
     }
     exclude(mesh, contact, finding.kind, proof, now, out);
+    hold(contact, report);
+    hold(contact, &before);
     return false;
 }
 

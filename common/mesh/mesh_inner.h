@@ -106,6 +106,8 @@ struct mesh_contact {
     uint16_t convicted_epoch; /* of its key, if it is convicted: then */
     struct mesh_accusation accusations[MESH_ACCUSATIONS_MAX];   /* by it */
     struct mesh_accusation contradictors[MESH_ACCUSATIONS_MAX]; /* reports that its own miss */
+    uint32_t held_incarnation;   /* up to this report of its own what it signed ... */
+    uint32_t held_sequence;      /* ... was held against it already */
     struct mono twins;           /* when it was last seen twice; 0: never */
     uint32_t judged_incarnation; /* of its report when it was last judged ... */
     uint16_t judged_disruptions; /* ... and these */
@@ -398,6 +400,8 @@ const char *mesh_name_of(const struct mesh *mesh, size_t member, char text[IDENT
 void mesh_judge_tell(struct mesh *mesh, struct mesh_contact *contact, struct mono now,
                      struct actions *out);
 /* The place of that id, or the one that is longest unused. */
+/* Does its word of others count? Of a large mesh that of the view alone, among which f may lie. */
+bool mesh_judge_has_vote(const struct mesh *mesh, size_t member);
 struct mesh_accusation *mesh_judge_find(struct mesh_accusation accusations[MESH_ACCUSATIONS_MAX],
                                         uint64_t id);
 /* Silence, the budget, what is to be told of; every 16 s. */

@@ -46,13 +46,20 @@ static bool accuses(const struct mesh_contact *contact, uint64_t id, struct mono
     return false;
 }
 
-/* By f + 1 different members, of whom one at least is honest. */
+bool mesh_judge_has_vote(const struct mesh *mesh, size_t member)
+{
+    return member != MESH_NOBODY && mesh->members[member].is_seated;
+}
+
+/* By f + 1 different members of the view, of whom one at least is honest: of a large mesh more than
+ * f may lie, and whoever wants to can ask us. */
 static bool is_accused(const struct mesh *mesh, uint64_t id, struct mono now)
 {
     size_t accusers = 0;
     for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
         const struct mesh_contact *contact = mesh->contacts[i];
-        if (contact != NULL && verdict_state(&contact->verdict) != VERDICT_CONVICTED &&
+        if (contact != NULL && mesh_judge_has_vote(mesh, contact->member) &&
+            verdict_state(&contact->verdict) != VERDICT_CONVICTED &&
             count_accused(contact, now) <= mesh->options.faults) {
             accusers += accuses(contact, id, now);
         }
@@ -193,7 +200,11 @@ void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, 
     for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
         struct mesh_contact *contact = mesh->contacts[i];
         if (contact != NULL) {
-            verdict_count(&tally, &contact->verdict);
+            /* Of a large mesh those that are asked: others can't answer either. */
+            if (mesh_judge_has_vote(mesh, contact->member) ||
+                mesh->count <= mesh->options.view_size) {
+                verdict_count(&tally, &contact->verdict);
+            }
             mesh_judge_tell(mesh, contact, now, out);
         }
     }

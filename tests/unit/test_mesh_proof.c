@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What members are convicted of and excluded for, how it is shown to others, and their way back. */
-#include "common/mesh/mesh.h"
+#include "common/mesh/mesh_inner.h"
 #include "common/mesh/mesh_show.h"
 #include "common/mesh/proof.h"
 #include "tests/unit/mesh_world.h"
@@ -151,9 +151,125 @@ static void test_causality_is_kept(void)
     mesh_world_clear(&world);
 }
 
+static size_t put_evidence(uint8_t *out, const struct evidence_report *kept)
+{
+    bytes_put_u16(out, kept->size);
+    memcpy(out + 2, kept->octets, kept->size);
+    memcpy(out + 2 + kept->size, kept->signature, IDENTITY_SIGNATURE_SIZE);
+    return 2 + kept->size + IDENTITY_SIGNATURE_SIZE;
+}
+
+/* Somebody tells of a whole proof, once more. */
+static void tell_again(struct mesh_world *world, const struct mesh_proof *proof)
+{
+    uint8_t body[MESH_PROOF_REPORTS_MAX * (2 + EVIDENCE_REPORT_SIZE_MAX + IDENTITY_SIGNATURE_SIZE)];
+    size_t size = 0;
+    for (size_t i = 0; i < proof->count; i++) {
+        size += put_evidence(body + size, &proof->reports[i]);
+    }
+    struct mesh *mesh = world->nodes[0];
+    struct mesh_contact *teller = mesh_contact_of(mesh, mesh_find(mesh, mesh_world_id(world, 3)));
+    CU_ASSERT_EQUAL(
+        mesh_judge_evidence(mesh, teller, bytes_make(body, size), world->now, &world->out),
+        MESH_POST_TAKEN);
+}
+
+/* Who was wrong once, and was excluded for it, is not for ever, however often it is told again. */
+static void test_old_evidence(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 4);
+    world.wrong_ns[1] = 5 * NS_PER_S;
+    world.own[3].before_ns = world.own[3].after_ns = 9 * NS_PER_S; /* contradicts nobody */
+    for (size_t i = 0; i < 4; i++) {
+        struct mesh_options options = mesh_world_options(&world, i);
+        options.faults = 0; /* who contradicts one is excluded */
+        mesh_world_start(&world, i, &options);
+    }
+    contradict(&world);
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_WATCHED);
+    struct mesh_proof proof = world.nodes[0]->proofs[0];
+    CU_ASSERT_TRUE_FATAL(proof.count >= 2);
+
+    /* It was told right, and began anew. */
+    world.wrong_ns[1] = 0;
+    struct mesh_options options = mesh_world_options(&world, 1);
+    options.incarnation = 2;
+    options.faults = 0;
+    mesh_world_start(&world, 1, &options);
+    mesh_world_pass(&world, 60 * NS_PER_S);
+    CU_ASSERT_TRUE(is_readmitted(&world, "node-1", "begins anew"));
+    for (int i = 0; i < 6; i++) { /* what was kept gives way */
+        mesh_world_pass(&world, 16 * NS_PER_S);
+        for (size_t j = 1; j < 4; j++) {
+            enum mesh_verdict verdict = mesh_world_exchange(&world, 0, j, &opened);
+            CU_ASSERT(verdict == MESH_TIME || i < 3); /* who restarted has lost the session */
+        }
+    }
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_AT_FIRST);
+    tell_again(&world, &proof);
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_AT_FIRST);
+    CU_ASSERT_FALSE(has_proof(&world, 0, 2));
+    mesh_world_clear(&world);
+}
+
+/* Words of those that are not in the view count for nothing: a large mesh may have more liars than
+ * a view may. */
+static void test_strangers_to_the_view(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 8);
+    for (size_t i = 0; i < 8; i++) {
+        struct mesh_options options = mesh_world_options(&world, i);
+        options.faults = 1;
+        options.view_size = i == 0 ? 3 : options.view_size;
+        mesh_world_start(&world, i, &options);
+    }
+    for (size_t i = 1; i < 8; i++) {
+        CU_ASSERT_EQUAL(mesh_world_exchange(&world, i, 0, &opened), MESH_TIME);
+    }
+    struct mesh *mesh = world.nodes[0];
+    size_t accused = MESH_NOBODY, seated[3], seats = 0;
+    for (size_t i = 0; i < mesh->count; i++) {
+        if (mesh->members[i].is_seated && seats < 3) {
+            seated[seats++] = i;
+        }
+    }
+    CU_ASSERT_EQUAL_FATAL(seats, 3);
+    accused = seated[0];
+    uint64_t id = mesh->members[accused].id;
+    struct mesh_contact *contact = mesh_contact_of(mesh, accused);
+    struct mesh_accusation word = {.of = id, .first = world.now, .last = world.now};
+    for (size_t i = 0; i < mesh->count; i++) {
+        if (!mesh->members[i].is_seated) {
+            mesh_contact_of(mesh, i)->accusations[0] = word;
+            verdict_exclude(&mesh_contact_of(mesh, i)->verdict, world.now, "gone", 0);
+        }
+    }
+    world.out.count = 0;
+    for (int i = 0; i < 12; i++) {
+        mesh_tried(mesh, id, TRIAL_HIT, mesh_world_reading(&world), &world.out);
+    }
+    CU_ASSERT_EQUAL(verdict_state(&contact->verdict), VERDICT_CANDIDATE);
+    /* Nor do those use up what the view may lose. */
+    mesh_world_run(&world, 0);
+    CU_ASSERT_FALSE(mesh->budget.is_spent);
+    mesh_contact_of(mesh, seated[1])->accusations[0] = word;
+    mesh_contact_of(mesh, seated[2])->accusations[0] = word;
+    for (int i = 0; i < 12; i++) {
+        mesh_tried(mesh, id, TRIAL_HIT, mesh_world_reading(&world), &world.out);
+    }
+    CU_ASSERT_EQUAL(verdict_state(&contact->verdict), VERDICT_EXCLUDED);
+    mesh_world_clear(&world);
+}
+
 static const struct unit_case cases[] = {
     {"equivocation convicts", test_equivocation_convicts},
     {"causality is kept", test_causality_is_kept},
     {"readmission", test_readmission},
+    {"evidence that is told again", test_old_evidence},
+    {"strangers to the view", test_strangers_to_the_view},
 };
 UNIT_MAIN("mesh proof", cases)
