@@ -86,14 +86,19 @@ static uint32_t keep_proof(struct mesh *mesh, const struct evidence_finding *fin
  * by whoever has kept it, and would hold for ever against who was wrong once. */
 static bool is_served(const struct mesh_contact *contact, const struct report *report)
 {
-    return report->incarnation < contact->held_incarnation ||
-           (report->incarnation == contact->held_incarnation &&
-            report->sequence <= contact->held_sequence);
+    if (report->key_epoch != contact->held_epoch) {
+        return report->key_epoch < contact->held_epoch; /* runs are counted in each anew */
+    }
+    if (report->incarnation != contact->held_incarnation) {
+        return report->incarnation < contact->held_incarnation;
+    }
+    return report->sequence <= contact->held_sequence;
 }
 
 static void hold(struct mesh_contact *contact, const struct report *report)
 {
     if (!is_served(contact, report)) {
+        contact->held_epoch = report->key_epoch;
         contact->held_incarnation = report->incarnation;
         contact->held_sequence = report->sequence;
     }

@@ -106,8 +106,9 @@ struct mesh_contact {
     uint16_t convicted_epoch; /* of its key, if it is convicted: then */
     struct mesh_accusation accusations[MESH_ACCUSATIONS_MAX];   /* by it */
     struct mesh_accusation contradictors[MESH_ACCUSATIONS_MAX]; /* reports that its own miss */
-    uint32_t held_incarnation;   /* up to this report of its own what it signed ... */
-    uint32_t held_sequence;      /* ... was held against it already */
+    uint16_t held_epoch;       /* up to this report of its own what it signed ... */
+    uint32_t held_incarnation; /* ... was held against it already; 0: nothing was */
+    uint32_t held_sequence;
     struct mono twins;           /* when it was last seen twice; 0: never */
     uint32_t judged_incarnation; /* of its report when it was last judged ... */
     uint16_t judged_disruptions; /* ... and these */

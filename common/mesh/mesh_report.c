@@ -77,6 +77,13 @@ static uint16_t flags_of(const struct mesh *mesh, struct mono now)
                       (is_retracting ? REPORT_RETRACTED : 0));
 }
 
+/* What the report's width of the rate can't say, over the life of a report. */
+static int64_t beyond_drift_ns(const struct own_claim *own)
+{
+    double ppb = ceil(fmax(own->drift_ppm, 0) * 1e3) - PPB_MAX;
+    return ppb > 0 ? (int64_t)ceil(ppb * ((double)MESH_REPORT_NS / (double)NS_PER_S)) : 0;
+}
+
 static void state_clock(const struct mesh *mesh, struct mono now, struct report *report)
 {
     const struct own_claim *own = &mesh->own;
@@ -89,8 +96,11 @@ static void state_clock(const struct mesh *mesh, struct mono now, struct report 
     report->after_f28 = REPORT_WIDTH_UNBOUNDED;
     /* The timestamp is rounded down by less than a unit. */
     if (own->is_bounded) {
-        report->before_f28 = report_width_from_ns(own->before_ns > 0 ? own->before_ns : 0);
-        report->after_f28 = report_width_from_ns((own->after_ns > 0 ? own->after_ns : 0) + 1);
+        int64_t more_ns = beyond_drift_ns(own);
+        int64_t before_ns = own->before_ns > 0 ? own->before_ns : 0;
+        int64_t after_ns = own->after_ns > 0 ? own->after_ns : 0;
+        report->before_f28 = report_width_from_ns(before_ns + more_ns);
+        report->after_f28 = report_width_from_ns(after_ns + more_ns + 1);
     }
     report->drift_ppb = (uint16_t)fmin(ceil(fmax(own->drift_ppm, 0) * 1e3), PPB_MAX);
     report->drift_max_decis = (uint16_t)fmin(ceil(fmax(own->drift_max_ppm, 0) * 10), PPB_MAX);

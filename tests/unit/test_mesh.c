@@ -47,6 +47,23 @@ static void test_report_ages(void)
     mesh_world_clear(&world);
 }
 
+/* A rate that is less sure than a report can say makes the interval wider by as much. */
+static void test_unsure_rate(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 3);
+    world.own[1].drift_ppm = world.own[1].drift_max_ppm = 500;
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    mesh_world_pass(&world, MESH_REPORT_NS - 1);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    CU_ASSERT_TRUE(opened.claim.before_ns >= 2 * NS_PER_MS + 500000);
+    CU_ASSERT_TRUE(opened.claim.before_ns < 2 * NS_PER_MS + 501000);
+    CU_ASSERT_TRUE(opened.claim.after_ns >= 3 * NS_PER_MS + 500000);
+    mesh_world_clear(&world);
+}
+
 /* Each octet of a packet under a session counts. */
 static void test_every_octet_counts(void)
 {
@@ -458,6 +475,7 @@ static void test_report_grows(void)
 static const struct unit_case cases[] = {
     {"first contact", test_first_contact},
     {"a report ages", test_report_ages},
+    {"a rate that is unsure", test_unsure_rate},
     {"every octet counts", test_every_octet_counts},
     {"answers are not reflected", test_answers_are_not_reflected},
     {"stripped fields gain nothing", test_stripped_fields_gain_nothing},
