@@ -92,6 +92,7 @@ static void weigh(struct node *node)
     struct member_verdict verdicts[MESH_VIEW_MAX];
     size_t count = mesh_verdicts(node->mesh, verdicts);
     sync_member_weigh(node->sync, verdicts, count);
+    sync_member_budget(node->sync, mesh_is_spent(node->mesh));
 }
 
 /* Requests of sync to members are dressed; those that can't be do not leave. */

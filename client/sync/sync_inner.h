@@ -162,6 +162,7 @@ struct sync {
     int64_t update_interval_ns;
 
     struct sync_mesh mesh;
+    bool is_overspent; /* more members are lost than may lie */
     struct discipline discipline;
     struct sync_line line; /* shadow */
     int64_t stepped_ns;    /* within this event: what the host's reading does not know yet */

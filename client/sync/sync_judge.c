@@ -282,10 +282,27 @@ void sync_end_epoch(struct sync *sync, const char *reason, struct actions *out)
                    (unsigned)sync->epoch, reason);
 }
 
+/* Of a mesh that has lost more members than may lie nothing is sure, however many are left: what
+ * was known before grows old. Servers that are enough by themselves know nothing of that. */
+static bool may_narrow(const struct sync *sync, struct mono now)
+{
+    struct interval known;
+    size_t servers = 0;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        const struct sync_entry *entry = &sync->table.entries[i];
+        servers += entry->is_candidate && !sync_is_member(sync, entry);
+    }
+    return !sync->is_overspent || servers >= 2 * sync->judgement.faults + 1 ||
+           !span_interval(&sync->span, now, &known);
+}
+
 /* What is agreed may only narrow what was known. */
 static void narrow(struct sync *sync, const struct bound_rate *rate, struct mono now,
                    struct actions *out)
 {
+    if (!may_narrow(sync, now)) {
+        return;
+    }
     if (span_meet(&sync->span, &sync->judgement.agreed, rate, now) == SPAN_BROKEN) {
         sync_end_epoch(sync,
                        "what the sources agree on now leaves nothing of what was known before; "

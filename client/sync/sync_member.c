@@ -187,6 +187,11 @@ void sync_member_weigh(struct sync *sync, const struct member_verdict *verdicts,
     }
 }
 
+void sync_member_budget(struct sync *sync, bool is_spent)
+{
+    sync->is_overspent = is_spent;
+}
+
 void sync_member_total(struct sync *sync, unsigned members)
 {
     sync->options.mesh.members = members;

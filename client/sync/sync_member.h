@@ -54,6 +54,10 @@ void sync_member_measured(const struct sync *sync, uint64_t id, struct reading n
  * are not added are passed over. */
 void sync_member_weigh(struct sync *sync, const struct member_verdict *verdicts, size_t count);
 
+/* Are more members lost than may lie? While they are, what was known of UTC only grows old, unless
+ * servers suffice by themselves. */
+void sync_member_budget(struct sync *sync, bool is_spent);
+
 /* What we say of ourselves. before_ns and after_ns may be negative, not both together: the clock
  * that is served need not lie inside the interval. */
 void sync_own_claim(const struct sync *sync, struct reading now, struct own_claim *claim);

@@ -231,6 +231,8 @@ void mesh_move(struct mesh *mesh, uint64_t id, const struct address *address);
 void mesh_readmit(struct mesh *mesh, const char *member, struct mono now, struct actions *out);
 /* Verdicts on all that are asked, and on those convicted. Returns their number. */
 size_t mesh_verdicts(const struct mesh *mesh, struct member_verdict verdicts[MESH_VIEW_MAX]);
+/* Are more of them excluded, convicted or unreachable than may lie? */
+bool mesh_is_spent(const struct mesh *mesh);
 /* Members that count in n, ourselves included: all of them, or those of the view. */
 size_t mesh_total(const struct mesh *mesh);
 

@@ -223,6 +223,11 @@ void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, 
     mesh_graph_run(mesh, outlook, now);
 }
 
+bool mesh_is_spent(const struct mesh *mesh)
+{
+    return mesh->is_degraded;
+}
+
 size_t mesh_verdicts(const struct mesh *mesh, struct member_verdict verdicts[MESH_VIEW_MAX])
 {
     size_t count = 0;
