@@ -194,6 +194,7 @@ static void write_member(struct json *json, const struct mesh_status_member *mem
     json_put_string(json, "slot", member->slot);
     json_put_boolean(json, "certified", member->is_certified);
     json_put_boolean(json, "revoked", member->is_revoked);
+    json_put_boolean(json, "expired", member->has_expired);
     json_put_boolean(json, "left", member->has_left);
     json_put_boolean(json, "session", member->has_session);
     json_put_integer(json, "key_epoch", member->key_epoch);

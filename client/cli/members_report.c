@@ -234,6 +234,11 @@ static void print_remark(FILE *out, const json_t *member)
     print_loops(out, member, name);
     if (answer_is_true(member, "revoked")) {
         fprintf(out, "%s is revoked: nothing that it says is taken\n", name);
+    } else if (answer_is_true(member, "expired")) {
+        fprintf(out,
+                "%s is no member any more: its certificate has expired; have the CA certify it "
+                "until a later date ('chime certify'), and reload its chimed\n",
+                name);
     } else if (answer_is_true(member, "left")) {
         fprintf(out, "%s said goodbye\n", name);
     } else if (answer_has_text(member, "slot") && !answer_is_true(member, "session")) {

@@ -32,6 +32,7 @@ struct mesh_status_member {
     const char *slot;       /* ... and why: "near", "anchor", "random"; NULL: it is not asked */
     bool is_certified;
     bool is_revoked;
+    bool has_expired; /* its certificate: it is no member any more */
     bool has_left;
     bool has_session;
     uint16_t key_epoch; /* the highest seen */

@@ -239,6 +239,7 @@ void mesh_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct read
         mesh->maintain_at.ns = now.mono.ns + MAINTAIN_NS;
         cookie_jar_rotate(&mesh->jar, mesh->random, now.mono);
         mesh->gate_version++;
+        mesh_expire(mesh, out);
         mesh_post_gossip(mesh, now.mono);
         mesh_evidence_relay(mesh, now.mono);
         mesh_judge_maintain(mesh, outlook, now.mono, out);
@@ -324,8 +325,8 @@ void mesh_gate(const struct mesh *mesh, struct gate_table *table)
         table->certificate_size = mesh->certificate_size;
     }
     for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
-        if (mesh->contacts[i] != NULL) {
-            const struct mesh_contact *contact = mesh->contacts[i];
+        const struct mesh_contact *contact = mesh->contacts[i];
+        if (contact != NULL && mesh_is_member(mesh, contact->member)) {
             add_keys(&contact->pairing, mesh->members[contact->member].id, table);
         }
     }
@@ -349,13 +350,21 @@ static void carry_place(const struct mesh *mesh, const struct mesh_member *befor
     }
 }
 
+/* What another CA certified is not certified by this one. */
+static bool is_same_ca(const struct mesh *mesh, const struct mesh *fresh)
+{
+    const struct public_key *before = mesh->options.ca, *after = fresh->options.ca;
+    return before != NULL && after != NULL &&
+           memcmp(before->octets, after->octets, sizeof(before->octets)) == 0;
+}
+
 /* What is known of a member goes on with its place in the new table. One that was revoked stays
  * there, to be shown as such. */
 static void carry_over(struct mesh *mesh, struct mesh *fresh, size_t old)
 {
     struct mesh_member *before = &mesh->members[old];
     size_t index = mesh_find(fresh, before->id);
-    bool is_certified = before->certified != NULL && fresh->options.ca != NULL;
+    bool is_certified = before->certified != NULL && is_same_ca(mesh, fresh);
     if (index == MESH_NOBODY && (is_certified || mesh_is_revoked(fresh, before->id)) &&
         mesh_admit(fresh, &before->key, before->id) != NULL) {
         index = fresh->count - 1;
@@ -370,6 +379,7 @@ static void carry_over(struct mesh *mesh, struct mesh *fresh, size_t old)
     after->epoch = before->epoch > after->epoch ? before->epoch : after->epoch;
     after->incarnation = before->incarnation;
     after->has_left = before->has_left;
+    after->has_expired = before->has_expired && after->option == MESH_NOBODY;
     after->is_seated = before->is_seated;
     after->slot = before->slot;
     after->drawn = before->drawn;
@@ -418,6 +428,7 @@ bool mesh_configure(struct mesh *mesh, const struct mesh_options *options, struc
     mesh->count = fresh->count;
     memcpy(mesh->members, fresh->members, sizeof(mesh->members));
     mesh->certificate_size = fresh->certificate_size;
+    mesh->gossips = 0;
     memcpy(mesh->certificate_field, fresh->certificate_field, sizeof(mesh->certificate_field));
     mesh->self.membership_epoch = same.membership_epoch;
     mesh->hlc.max_offset_ns = same.max_offset_ns;

@@ -178,7 +178,7 @@ static enum mesh_verdict find_initiator(struct mesh *mesh, const struct mesh_pac
                                         const struct hello *hello, struct mono now, size_t *member)
 {
     *member = mesh_find(mesh, hello->initiator);
-    if (*member == MESH_NOBODY && packet->fields.message.size > 0) {
+    if (!mesh_is_member(mesh, *member) && packet->fields.message.size > 0) {
         enum mesh_verdict verdict =
             mesh_post_take_certificate(mesh, packet->fields.message, hello->initiator, now);
         if (verdict != MESH_HANDLED) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* mesh_inner.h - what the files of the engine share; nobody else includes it, but for the
  * simulator's liars. Each file keeps one of its jobs: mesh.c its life, mesh_table.c who is a member
- * and whom we talk to, mesh_wire.c fields and tags of a packet, mesh_open.c what comes in,
- * mesh_handshake.c sessions, mesh_report.c what is said of the time, mesh_post.c messages,
- * mesh_judge.c verdicts, mesh_status.c what is shown. */
+ * and whom we talk to, mesh_certified.c what a CA says of that, mesh_wire.c fields and tags of a
+ * packet, mesh_open.c what comes in, mesh_handshake.c sessions, mesh_report.c what is said of the
+ * time, mesh_post.c messages, mesh_judge.c verdicts, mesh_status.c what is shown. */
 #ifndef COMMON_MESH_MESH_INNER_H
 #define COMMON_MESH_MESH_INNER_H
 #include "common/auth/certificate.h"
@@ -60,6 +60,7 @@ struct mesh_member {
     struct mono drawn;                /* by chance */
     int64_t delay_ns;                 /* the least round trip when it was last asked; 0: unknown */
     bool is_revoked;
+    bool has_expired; /* its certificate did, by which alone it was a member */
     bool has_left;
     bool has_answered;         /* us, in this run of ours */
     bool is_moved;             /* address is where it speaks from, whatever the options say */
@@ -216,6 +217,7 @@ struct mesh {
     struct mono maintain_at;
     struct mono grown;    /* when a member was last admitted */
     struct mono gossiped; /* 0: never */
+    unsigned gossips;     /* since we were told of our own certificate */
 
     struct own_claim own;
     struct mono looked;  /* when own was told */
@@ -271,13 +273,11 @@ struct mesh_contact *mesh_contact_of(const struct mesh *mesh, size_t member);
 struct mesh_contact *mesh_contact_make(struct mesh *mesh, size_t member, struct mono now);
 void mesh_contact_drop(struct mesh *mesh, size_t index);
 bool mesh_is_revoked(const struct mesh *mesh, uint64_t id);
-bool mesh_is_member(const struct mesh *mesh, size_t member); /* not revoked */
+bool mesh_is_member(const struct mesh *mesh, size_t member); /* not revoked, nor expired */
+/* A word to a number that stands for it in comparisons; 0: none. */
+uint32_t mesh_domain_of(const char *word);
 /* Takes one, if there is one. */
 bool mesh_bucket_take(struct mesh_bucket *bucket, double per_s, double most, struct mono now);
-/* By a certificate of the CA's; id: whose it must be, 0: anybody's. MESH_HANDLED: it is a member
- * now, or was one. */
-enum mesh_verdict mesh_admit_certified(struct mesh *mesh, struct bytes octets, uint64_t id,
-                                       struct mono now);
 /* It says goodbye, and is not asked until it asks us. */
 enum mesh_post_verdict mesh_take_leave(struct mesh *mesh, struct mesh_contact *contact,
                                        struct mono now, struct actions *out);
@@ -290,6 +290,14 @@ bool mesh_table_build(struct mesh *mesh, const struct mesh_options *options,
 void mesh_table_seat(struct mesh *mesh, struct mono now);
 struct mesh_member *mesh_admit(struct mesh *mesh, const struct public_key *key,
                                uint64_t id); /* NULL: no room, or its tag is another's */
+
+/* mesh_certified.c */
+/* By a certificate of the CA's; id: whose it must be, 0: anybody's. MESH_HANDLED: it is a member
+ * now, or was one. */
+enum mesh_verdict mesh_admit_certified(struct mesh *mesh, struct bytes octets, uint64_t id,
+                                       struct mono now);
+/* Those whose certificates are over are no members, as far as we know the time. */
+void mesh_expire(struct mesh *mesh, struct actions *out);
 
 /* mesh_wire.c */
 /* Form, in the order of doc/protocol.md. MESH_TIME: well-formed, and has fields. */

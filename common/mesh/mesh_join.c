@@ -225,11 +225,11 @@ static enum mesh_verdict meet(struct mesh *mesh, const struct mesh_packet *packe
                               struct mono now)
 {
     size_t member = mesh_find(mesh, id);
-    if (member == MESH_NOBODY && packet->fields.message.size > 0) {
+    if (!mesh_is_member(mesh, member) && packet->fields.message.size > 0) {
         (void)mesh_post_take_certificate(mesh, packet->fields.message, id, now);
         member = mesh_find(mesh, id);
     }
-    if (member == MESH_NOBODY) {
+    if (!mesh_is_member(mesh, member)) {
         return MESH_STRANGER;
     }
     if (mesh->members[member].address.family == ADDRESS_NONE) {

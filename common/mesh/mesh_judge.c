@@ -199,7 +199,7 @@ void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, 
     struct verdict_tally tally = {.states = {0}};
     for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
         struct mesh_contact *contact = mesh->contacts[i];
-        if (contact != NULL) {
+        if (contact != NULL && mesh_is_member(mesh, contact->member)) {
             /* Of a large mesh those that are asked: others can't answer either. */
             if (mesh_judge_has_vote(mesh, contact->member) ||
                 mesh->count <= mesh->options.view_size) {

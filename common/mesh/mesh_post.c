@@ -9,6 +9,7 @@
 /* Certificates are told often while there are new ones, and seldom else. */
 #define GOSSIP_NEWS_NS (600 * NS_PER_S)
 #define GOSSIP_NS (256 * NS_PER_S)
+#define GOSSIP_OWN_ROUNDS 4 /* one in so many is our own */
 /* A member's messages cost a signature each. */
 #define POST_PER_S 1.0
 #define POST_BURST 32
@@ -153,7 +154,8 @@ bool mesh_post_leave(struct mesh *mesh, struct mesh_draft *draft, struct mono no
     return size > 0 && mesh_wire_add(mesh, draft, field, size);
 }
 
-/* A certificate of somebody, told to all: so that who knows one learns the rest. */
+/* A certificate of somebody, told to all: so that who knows one learns the rest. Ours is told first
+ * and now and then, as those that know us would not learn otherwise that it is a new one. */
 void mesh_post_gossip(struct mesh *mesh, struct mono now)
 {
     size_t known = 0;
@@ -162,6 +164,11 @@ void mesh_post_gossip(struct mesh *mesh, struct mono now)
         return;
     }
     mesh->gossiped = now;
+    struct bytes own = mesh->options.certificate;
+    if (mesh->gossips++ % GOSSIP_OWN_ROUNDS == 0 && mesh->certificate_size > 0) {
+        mesh_post(mesh, 0, REPORT_MEMBER, own, now);
+        return;
+    }
     for (size_t i = 0; i < mesh->count; i++) {
         known += mesh->members[i].certified != NULL && mesh_is_member(mesh, i);
     }

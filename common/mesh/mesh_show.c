@@ -75,6 +75,7 @@ static void show_member(const struct mesh *mesh, size_t index, struct mono now,
                                          .is_asked = member->is_seated,
                                          .is_certified = member->certified != NULL,
                                          .is_revoked = member->is_revoked,
+                                         .has_expired = member->has_expired,
                                          .has_left = member->has_left,
                                          .key_epoch = member->epoch,
                                          .incarnation = member->incarnation,
@@ -127,7 +128,7 @@ void mesh_status(const struct mesh *mesh, struct reading now, struct mesh_status
     for (size_t i = 0; i < mesh->count; i++) {
         struct mesh_status_member *shown = &status->members[status->count++];
         show_member(mesh, i, now.mono, shown);
-        bool is_other = shown->id != mesh->id && !shown->is_revoked;
+        bool is_other = shown->id != mesh->id && mesh_is_member(mesh, i);
         status->choices += is_other;
         status->asked += is_other && shown->is_asked;
         if (shown->is_asked && status->matrix_count < MESH_STATUS_MATRIX_MAX) {

@@ -33,7 +33,8 @@ size_t mesh_find_tag(const struct mesh *mesh, uint32_t tag)
 
 bool mesh_is_member(const struct mesh *mesh, size_t member)
 {
-    return member != MESH_NOBODY && !mesh->members[member].is_revoked;
+    return member != MESH_NOBODY && !mesh->members[member].is_revoked &&
+           !mesh->members[member].has_expired;
 }
 
 struct mesh_contact *mesh_contact_of(const struct mesh *mesh, size_t member)
@@ -116,8 +117,8 @@ bool mesh_bucket_take(struct mesh_bucket *bucket, double per_s, double most, str
     return true;
 }
 
-/* FNV-1a: a word to a number that stands for it in comparisons. */
-static uint32_t domain_of(const char *word)
+/* FNV-1a. */
+uint32_t mesh_domain_of(const char *word)
 {
     uint32_t hash = 2166136261U;
     for (const char *letter = word; *letter != '\0'; letter++) {
@@ -182,7 +183,7 @@ bool mesh_table_build(struct mesh *mesh, const struct mesh_options *options,
         }
         member->option = i;
         member->epoch = given->epoch;
-        member->domain = domain_of(given->domain);
+        member->domain = mesh_domain_of(given->domain);
         member->is_revoked = mesh_is_revoked(mesh, id);
         if (!address_parse(given->host, given->port, &member->address)) {
             member->address.family = ADDRESS_NONE;
@@ -226,8 +227,8 @@ static struct view_candidate candidate_of(const struct mesh *mesh, size_t index,
         .domain = member->domain,
         .delay_ns = member->delay_ns > 0 ? member->delay_ns : VIEW_UNKNOWN,
         .width_ns = VIEW_UNKNOWN,
-        .is_available = has_place(mesh, member) && !member->is_revoked && !member->has_left &&
-                        !mesh->options.is_lost,
+        .is_available = has_place(mesh, member) && mesh_is_member(mesh, index) &&
+                        !member->has_left && !mesh->options.is_lost,
         .slot = member->slot,
         .drawn = member->drawn,
     };
@@ -345,66 +346,6 @@ void mesh_take_speech(struct mesh *mesh, size_t index, const struct address *sou
         mesh_move(mesh, member->id, &moved);
     }
     mesh_table_seat(mesh, now);
-}
-
-/* The CA's word of where it is, if that is new. */
-static void take_address(struct mesh *mesh, struct mesh_member *member,
-                         const struct certificate *certificate)
-{
-    struct address address;
-    if (certificate->node.port != 0 &&
-        address_parse(certificate->node.host, certificate->node.port, &address) &&
-        !address_is_same(&address, &member->address)) {
-        member->address = address;
-        member->is_moved = false;
-        mesh->view_version++;
-    }
-}
-
-enum mesh_verdict mesh_admit_certified(struct mesh *mesh, struct bytes octets, uint64_t id,
-                                       struct mono now)
-{
-    struct certificate certificate;
-    if (mesh->options.ca == NULL ||
-        certificate_read(octets, mesh->options.ca, mesh->options.scheme, &certificate) !=
-            CERTIFICATE_OK ||
-        (id != 0 && certificate.node.id != id) || mesh_is_revoked(mesh, certificate.node.id)) {
-        return MESH_REVOKED;
-    }
-    bool trusts_clock = mesh->own.is_bounded && mesh->own.timescale == TIMESCALE_UTC;
-    if (certificate.node.id == mesh->id ||
-        (trusts_clock && certificate_has_expired(&certificate, mesh->own.clock))) {
-        return MESH_REVOKED;
-    }
-    size_t known = mesh_find(mesh, certificate.node.id);
-    struct mesh_member *member = known != MESH_NOBODY
-                                     ? &mesh->members[known]
-                                     : mesh_admit(mesh, &certificate.node.key, certificate.node.id);
-    if (member == NULL) {
-        return MESH_NO_ROOM;
-    }
-    if (member->certified == NULL) {
-        member->certified = calloc(1, sizeof(*member->certified));
-    }
-    if (member->certified == NULL) {
-        return MESH_NO_ROOM;
-    }
-    bool is_newer = member->certified->size == 0 ||
-                    certificate.epoch > member->certified->certificate.epoch ||
-                    certificate.expiry_s > member->certified->certificate.expiry_s;
-    if (is_newer) {
-        member->certified->certificate = certificate;
-        member->certified->size = octets.size;
-        memcpy(member->certified->octets, octets.data, octets.size);
-        member->epoch = certificate.epoch > member->epoch ? certificate.epoch : member->epoch;
-        mesh->grown = now;
-        if (member->option == MESH_NOBODY) {
-            member->domain = domain_of(certificate.node.domain);
-            take_address(mesh, member, &certificate);
-        }
-        mesh_table_seat(mesh, now);
-    }
-    return MESH_HANDLED;
 }
 
 enum mesh_post_verdict mesh_take_leave(struct mesh *mesh, struct mesh_contact *contact,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Joining: nodes that know a CA and one address, and nothing of each other. */
-#include "common/auth/certificate.h"
-#include "common/mesh/mesh.h"
+#include "common/mesh/mesh_inner.h"
 #include "tests/unit/mesh_world.h"
 #include "tests/unit/unit.h"
 #include <string.h>
@@ -15,12 +14,14 @@ struct certified_world {
     struct public_key ca_key;
     uint8_t octets[MESH_WORLD_MAX][CERTIFICATE_SIZE_MAX];
     size_t sizes[MESH_WORLD_MAX];
+    uint64_t expiry_s; /* of the next that is made */
+    uint16_t epoch;
     char joins[1][ACTION_HOST_MAX];
 };
 
 static void certify(struct certified_world *certified, size_t index, const struct identity *ca)
 {
-    struct certificate certificate = {.expiry_s = EXPIRY_S};
+    struct certificate certificate = {.expiry_s = certified->expiry_s, .epoch = certified->epoch};
     struct address address = mesh_world_address(index, 123);
     char text[ADDRESS_TEXT_MAX];
     CU_ASSERT_TRUE(certificate_node_set_key(
@@ -47,6 +48,7 @@ static void init(struct certified_world *certified, size_t count)
 {
     char error[IDENTITY_ERROR_MAX];
     memset(certified, 0, sizeof(*certified));
+    certified->expiry_s = EXPIRY_S;
     mesh_world_init(&certified->world, count);
     certified->ca = identity_create(&certified->world.random, error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(certified->ca);
@@ -213,10 +215,167 @@ static void test_revoked(void)
     clear(&certified);
 }
 
+/* Node 0 knows node 1 by its certificate alone, which is over in an hour. */
+static struct mesh_member *begin_short(struct certified_world *certified)
+{
+    struct mesh_opened opened;
+    init(certified, 2);
+    certified->expiry_s = MESH_WORLD_START_NS / NS_PER_S + 3600;
+    certify(certified, 1, certified->ca);
+    start(certified, 0);
+    start(certified, 1);
+    CU_ASSERT_EQUAL(join(certified, 1), MESH_HANDLED);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&certified->world, 1, 0, &opened), MESH_TIME);
+    size_t member = mesh_find(certified->world.nodes[0], mesh_world_id(&certified->world, 1));
+    CU_ASSERT_NOT_EQUAL_FATAL(member, MESH_NOBODY);
+    return &certified->world.nodes[0]->members[member];
+}
+
+/* Node 1 takes up another certificate, as by a reload. */
+static void renew(struct certified_world *certified, uint64_t expiry_s)
+{
+    char error[MESH_ERROR_MAX];
+    certified->expiry_s = expiry_s;
+    certify(certified, 1, certified->ca);
+    struct mesh_options options = options_of(certified, 1);
+    CU_ASSERT_TRUE(mesh_configure(certified->world.nodes[1], &options,
+                                  mesh_world_reading(&certified->world), error));
+}
+
+static void poll_for(struct mesh_world *world, int polls)
+{
+    struct mesh_opened opened;
+    for (int i = 0; i < polls; i++) {
+        mesh_world_pass(world, 16 * NS_PER_S);
+        run(world, 0);
+        run(world, 1);
+        (void)mesh_world_exchange(world, 1, 0, &opened);
+    }
+}
+
+/* A member that runs is one until its certificate is over, by a clock that tells UTC. */
+static void test_expires(void)
+{
+    struct certified_world certified;
+    struct mesh_seat seats[MESH_VIEW_MAX];
+    struct mesh_opened opened;
+    struct action_send send;
+    struct mesh_member *member = begin_short(&certified);
+    struct mesh_world *world = &certified.world;
+    CU_ASSERT_EQUAL(mesh_seats(world->nodes[0], seats), 1);
+    world->own[0].timescale = TIMESCALE_MESH;
+    mesh_world_pass(world, 3700 * NS_PER_S);
+    run(world, 0);
+    CU_ASSERT_EQUAL(mesh_seats(world->nodes[0], seats), 1);
+    CU_ASSERT_EQUAL(mesh_world_exchange(world, 0, 1, &opened), MESH_TIME);
+    world->own[0].timescale = TIMESCALE_UTC;
+    mesh_world_pass(world, 16 * NS_PER_S);
+    run(world, 0);
+    CU_ASSERT_TRUE(member->has_expired);
+    CU_ASSERT_EQUAL(mesh_seats(world->nodes[0], seats), 0);
+    CU_ASSERT_EQUAL(mesh_total(world->nodes[0]), 1);
+    CU_ASSERT_FALSE(mesh_world_request(world, 0, 1, &send));
+    /* Neither its session nor a new one helps. */
+    CU_ASSERT_TRUE_FATAL(mesh_world_request(world, 1, 0, &send));
+    CU_ASSERT_EQUAL(mesh_world_serve(world, 1, 0, &send, &opened), MESH_NO_SESSION);
+    start(&certified, 1);
+    CU_ASSERT_EQUAL(join(&certified, 1), MESH_HANDLED);
+    CU_ASSERT_EQUAL(mesh_world_exchange(world, 1, 0, &opened), MESH_REVOKED);
+    /* Another certificate does. */
+    certified.expiry_s = EXPIRY_S;
+    certify(&certified, 1, certified.ca);
+    mesh_world_pass(world, 60 * NS_PER_S);
+    struct mesh_options options = options_of(&certified, 1);
+    options.incarnation = 2;
+    mesh_world_start(world, 1, &options);
+    CU_ASSERT_EQUAL(join(&certified, 1), MESH_HANDLED);
+    CU_ASSERT_EQUAL(mesh_world_exchange(world, 1, 0, &opened), MESH_TIME);
+    CU_ASSERT_FALSE(member->has_expired);
+    CU_ASSERT_EQUAL(mesh_seats(world->nodes[0], seats), 1);
+    clear(&certified);
+}
+
+/* Who gets another one in time tells those that know it already. */
+static void test_is_renewed(void)
+{
+    struct certified_world certified;
+    struct mesh_seat seats[MESH_VIEW_MAX];
+    struct mesh_member *member = begin_short(&certified);
+    struct mesh_world *world = &certified.world;
+    renew(&certified, EXPIRY_S);
+    poll_for(world, 40);
+    CU_ASSERT_EQUAL(member->certified->certificate.expiry_s, EXPIRY_S);
+    mesh_world_pass(world, 3700 * NS_PER_S);
+    run(world, 0);
+    CU_ASSERT_EQUAL(mesh_seats(world->nodes[0], seats), 1);
+    clear(&certified);
+}
+
+/* Of two the one of the higher epoch holds, then the one that is over later; in any order. */
+static void test_newer(void)
+{
+    struct certified_world certified;
+    uint8_t first[CERTIFICATE_SIZE_MAX], low[CERTIFICATE_SIZE_MAX];
+    struct mesh_member *member = begin_short(&certified);
+    struct mesh *mesh = certified.world.nodes[0];
+    struct bytes sooner = bytes_make(first, certified.sizes[1]);
+    memcpy(first, certified.octets[1], certified.sizes[1]);
+    certified.expiry_s = EXPIRY_S;
+    certify(&certified, 1, certified.ca);
+    struct bytes later = bytes_make(low, certified.sizes[1]);
+    memcpy(low, certified.octets[1], certified.sizes[1]);
+    certified.expiry_s = EXPIRY_S - 1;
+    certified.epoch = 2;
+    certify(&certified, 1, certified.ca);
+    struct bytes higher = bytes_make(certified.octets[1], certified.sizes[1]);
+    for (int i = 0; i < 4; i++) {
+        uint32_t version = mesh_view_version(mesh);
+        CU_ASSERT_EQUAL(
+            mesh_admit_certified(mesh, i % 2 == 0 ? later : higher, 0, certified.world.now),
+            MESH_HANDLED);
+        CU_ASSERT_EQUAL(mesh_admit_certified(mesh, sooner, 0, certified.world.now), MESH_HANDLED);
+        CU_ASSERT_EQUAL(member->certified->certificate.epoch, i == 0 ? 0 : 2);
+        CU_ASSERT_EQUAL(member->certified->certificate.expiry_s, i == 0 ? EXPIRY_S : EXPIRY_S - 1);
+        CU_ASSERT_EQUAL(mesh_view_version(mesh), version);
+    }
+    clear(&certified);
+}
+
+/* A reload with another CA ends what the last one certified; with the same one nothing. */
+static void test_ca_changes(void)
+{
+    struct certified_world certified;
+    char error[MESH_ERROR_MAX];
+    struct mesh_seat seats[MESH_VIEW_MAX];
+    struct mesh_opened opened;
+    struct action_send send;
+    (void)begin_short(&certified);
+    struct mesh_world *world = &certified.world;
+    struct mesh_options options = options_of(&certified, 0);
+    CU_ASSERT_TRUE(mesh_configure(world->nodes[0], &options, mesh_world_reading(world), error));
+    CU_ASSERT_EQUAL(mesh_seats(world->nodes[0], seats), 1);
+    struct identity *other = identity_create(&world->random, error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(other);
+    options.ca = identity_public_key(other);
+    CU_ASSERT_TRUE(mesh_configure(world->nodes[0], &options, mesh_world_reading(world), error));
+    CU_ASSERT_EQUAL(mesh_seats(world->nodes[0], seats), 0);
+    CU_ASSERT_TRUE_FATAL(mesh_world_request(world, 1, 0, &send));
+    CU_ASSERT_EQUAL(mesh_world_serve(world, 1, 0, &send, &opened), MESH_NO_SESSION);
+    start(&certified, 1);
+    CU_ASSERT_EQUAL(join(&certified, 1), MESH_HANDLED);
+    CU_ASSERT_EQUAL(mesh_world_exchange(world, 1, 0, &opened), MESH_REVOKED);
+    identity_destroy(other);
+    clear(&certified);
+}
+
 static const struct unit_case cases[] = {
     {"a node joins", test_join},
     {"it learns the rest", test_learns_the_rest},
     {"another CA", test_other_ca},
     {"revoked", test_revoked},
+    {"a certificate expires", test_expires},
+    {"it is renewed in time", test_is_renewed},
+    {"the newer certificate", test_newer},
+    {"the CA changes", test_ca_changes},
 };
 UNIT_MAIN("mesh_join", cases)
