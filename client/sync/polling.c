@@ -106,6 +106,14 @@ static void begin(struct polling *polling)
     polling->is_running = true;
     polling->quick = before.quick;
     polling->quick_at = before.quick_at;
+    polling->left = before.left;
+}
+
+/* Not right behind a request: the server would count both. */
+static struct mono not_behind(const struct polling *polling, struct mono wanted)
+{
+    int64_t least_ns = polling->left.ns + burst_interval_ns(polling);
+    return polling->left.ns != 0 && least_ns > wanted.ns ? (struct mono){least_ns} : wanted;
 }
 
 void polling_start(struct polling *polling, struct mono now)
@@ -118,6 +126,7 @@ void polling_start(struct polling *polling, struct mono now)
     int64_t spread_ns = burst_interval_ns(polling);
     spread_ns = spread_ns < START_SPREAD_NS ? spread_ns : START_SPREAD_NS;
     polling->deadline.ns = now.ns + (int64_t)(random_unit(polling->random) * (double)spread_ns);
+    polling->deadline = not_behind(polling, polling->deadline);
 }
 
 void polling_renew(struct polling *polling, struct mono now)
@@ -164,6 +173,7 @@ void polling_sent(struct polling *polling, struct mono now)
         polling->quick--;
     }
     polling->asked = now;
+    polling->left = now;
     if (was_bursting) {
         burst->left--;
         burst->patience -= burst->patience > 0;
@@ -284,12 +294,7 @@ void polling_slow(struct polling *polling, int8_t poll, struct mono now)
 static void hurry(struct polling *polling, const struct polling_burst *burst, struct mono now)
 {
     polling->burst = *burst;
-    polling->deadline = now;
-    /* Not right behind a request: the server would count both. */
-    int64_t least_ns = polling->asked.ns + burst_interval_ns(polling);
-    if (polling->asked.ns != 0 && least_ns > now.ns) {
-        polling->deadline.ns = least_ns;
-    }
+    polling->deadline = not_behind(polling, now);
 }
 
 void polling_hurry(struct polling *polling, unsigned count, struct mono now)

@@ -39,7 +39,8 @@ struct polling {
     struct random *random;
     bool is_running;
     struct mono deadline; /* INT64_MAX: never */
-    struct mono asked;    /* 0: never */
+    struct mono asked;    /* since it was begun; 0: never */
+    struct mono left;     /* the last request of all; 0: none */
     int8_t poll;
     int8_t floor;    /* the least poll that the source allows */
     uint8_t reach;   /* a bit per request, the last one lowest: was it answered well */

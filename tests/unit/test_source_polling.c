@@ -33,6 +33,24 @@ static void test_burst_at_start(void)
     source_world_clear(&world);
 }
 
+/* Whatever begins anew right behind a request waits, or the server would count both. */
+static void test_begins_anew(void)
+{
+    struct source_world world;
+    source_world_init(&world);
+    source_world_start(&world);
+    source_world_run(&world, 400 * NS_PER_S);
+    CU_ASSERT_TRUE(source_world_ask(&world));
+    for (unsigned i = 0; i < 3; i++) {
+        source_world_pass(&world, NS_PER_S / 10);
+        source_void(world.source, world.now.mono);
+    }
+    CU_ASSERT_TRUE(source_world_ask(&world));
+    CU_ASSERT(gap_ns(&world, world.asked_count - 1) >= 2 * NS_PER_S);
+    CU_ASSERT(gap_ns(&world, world.asked_count - 1) < 3 * NS_PER_S);
+    source_world_clear(&world);
+}
+
 static void test_no_iburst(void)
 {
     struct source_world world;
@@ -279,6 +297,7 @@ static void test_starts_spread(void)
 
 static const struct unit_case cases[] = {
     {"a burst at the start, then the poll", test_burst_at_start},
+    {"what begins anew waits", test_begins_anew},
     {"no burst where none is wanted", test_no_iburst},
     {"what a burst loses is made up for", test_lost_requests_of_a_burst_are_made_up_for},
     {"silence ends a burst", test_silence_ends_a_burst},
