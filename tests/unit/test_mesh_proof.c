@@ -265,10 +265,47 @@ static void test_strangers_to_the_view(void)
     mesh_world_clear(&world);
 }
 
+/* UTC appears behind the mesh's own time: logical clocks stand still until it has caught up, and
+ * nobody holds that against anybody. */
+static void test_clocks_go_back(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 3);
+    for (size_t i = 0; i < 3; i++) {
+        world.wrong_ns[i] = 500 * NS_PER_S;
+    }
+    mesh_world_start_all(&world);
+    for (size_t i = 0; i < 3; i++) {
+        mesh_world_run(&world, i);
+        mesh_saved(world.nodes[i], true, world.now);
+    }
+    (void)mesh_world_exchange(&world, 0, 1, &opened); /* answers of the world show its true time */
+    (void)mesh_world_exchange(&world, 0, 2, &opened);
+    for (size_t i = 0; i < 3; i++) {
+        world.wrong_ns[i] = 0;
+        world.own[i].epoch++;
+    }
+    unsigned answered = 0;
+    for (int i = 0; i < 20; i++) {
+        mesh_world_pass(&world, 16 * NS_PER_S);
+        answered += mesh_world_exchange(&world, 0, 1, &opened) == MESH_TIME;
+        answered += mesh_world_exchange(&world, 0, 2, &opened) == MESH_TIME;
+    }
+    CU_ASSERT(answered >= 2 * 19); /* the first reports of those that went back look late */
+    struct mesh *mesh = world.nodes[0];
+    for (size_t i = 1; i < 3; i++) {
+        size_t member = mesh_find(mesh, mesh_world_id(&world, i));
+        CU_ASSERT_EQUAL(mesh_contact_of(mesh, member)->ahead, 0);
+    }
+    mesh_world_clear(&world);
+}
+
 static const struct unit_case cases[] = {
     {"equivocation convicts", test_equivocation_convicts},
     {"causality is kept", test_causality_is_kept},
     {"readmission", test_readmission},
+    {"clocks that go back", test_clocks_go_back},
     {"evidence that is told again", test_old_evidence},
     {"strangers to the view", test_strangers_to_the_view},
 };
