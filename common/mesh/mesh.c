@@ -244,6 +244,7 @@ void mesh_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct read
         mesh_evidence_relay(mesh, now.mono);
         mesh_judge_maintain(mesh, outlook, now.mono, out);
         learn_delays(mesh, outlook);
+        mesh_try_hints(mesh, now.mono);
         mesh_table_seat(mesh, now.mono);
     }
     mesh_berkeley_run(mesh, outlook, now.mono);
@@ -369,6 +370,7 @@ static void carry_over(struct mesh *mesh, struct mesh *fresh, size_t old)
         mesh_admit(fresh, &before->key, before->id) != NULL) {
         index = fresh->count - 1;
         fresh->members[index].address = before->address;
+        fresh->members[index].is_moved = before->is_moved;
         fresh->members[index].domain = before->domain;
         fresh->members[index].is_revoked = mesh_is_revoked(fresh, before->id);
     }

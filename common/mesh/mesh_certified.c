@@ -9,14 +9,18 @@ static bool trusts_clock(const struct mesh *mesh)
     return mesh->own.is_bounded && mesh->own.timescale == TIMESCALE_UTC;
 }
 
-/* The CA's word of where it is, if that is new. */
+/* The CA's word of where it is, if that is new; before: its last one, if there was one. */
 static void take_address(struct mesh *mesh, struct mesh_member *member,
-                         const struct certificate *certificate)
+                         const struct certificate_node *before, const struct certificate_node *node)
 {
-    struct address address;
-    if (certificate->node.port != 0 &&
-        address_parse(certificate->node.host, certificate->node.port, &address) &&
-        !address_is_same(&address, &member->address)) {
+    struct address address = {.family = ADDRESS_NONE};
+    if (node->port == 0) {
+        return;
+    }
+    bool is_new = address_parse(node->host, node->port, &address)
+                      ? !address_is_same(&address, &member->address)
+                      : before->port != node->port || strcmp(before->host, node->host) != 0;
+    if (is_new) {
         member->address = address;
         member->is_moved = false;
         mesh->view_version++;
@@ -36,6 +40,7 @@ static bool is_newer(const struct certificate *certificate, const struct mesh_ce
 static void take(struct mesh *mesh, struct mesh_member *member,
                  const struct certificate *certificate, struct bytes octets, struct mono now)
 {
+    struct certificate_node before = member->certified->certificate.node; /* zeros: none */
     member->certified->certificate = *certificate;
     member->certified->size = octets.size;
     memcpy(member->certified->octets, octets.data, octets.size);
@@ -44,7 +49,7 @@ static void take(struct mesh *mesh, struct mesh_member *member,
     mesh->grown = now;
     if (member->option == MESH_NOBODY) {
         member->domain = mesh_domain_of(certificate->node.domain);
-        take_address(mesh, member, certificate);
+        take_address(mesh, member, &before, &certificate->node);
     }
     mesh_table_seat(mesh, now);
 }

@@ -63,7 +63,10 @@ struct mesh_member {
     bool has_expired; /* its certificate did, by which alone it was a member */
     bool has_left;
     bool has_answered;         /* us, in this run of ours */
-    bool is_moved;             /* address is where it speaks from, whatever the options say */
+    bool is_moved;             /* address is where it is, whatever options and certificate say */
+    struct address hint;       /* where a COOKIE came from in its name; family NONE: none ... */
+    bool is_by_hint;           /* ... and it is asked there ... */
+    struct mono placed;        /* ... or not, since then */
     struct address spoke_from; /* its last authentic request */
 };
 
@@ -284,6 +287,13 @@ enum mesh_post_verdict mesh_take_leave(struct mesh *mesh, struct mesh_contact *c
 /* An authentic request, from there; had_left: before it came. */
 void mesh_take_speech(struct mesh *mesh, size_t member, const struct address *source, bool had_left,
                       struct mono now);
+/* It may be there: nobody vouches for that. It is tried where nothing else is known, or for a while
+ * where that does not answer; the first good answer confirms it. */
+void mesh_take_hint(struct mesh *mesh, size_t member, const struct address *address,
+                    struct mono now);
+void mesh_try_hints(struct mesh *mesh, struct mono now);
+/* It answered, by its session. */
+void mesh_confirm_place(struct mesh *mesh, size_t member);
 bool mesh_table_build(struct mesh *mesh, const struct mesh_options *options,
                       char error[MESH_ERROR_MAX]) MUST_CHECK;
 /* Chooses whom to ask. */

@@ -197,7 +197,8 @@ static bool is_asked(const struct mesh *mesh, const struct address *address)
         }
     }
     for (size_t i = 0; i < mesh->count; i++) {
-        if (address_is_same(&mesh->members[i].address, address)) {
+        if (address_is_same(&mesh->members[i].address, address) ||
+            address_is_same(&mesh->members[i].hint, address)) {
             return true;
         }
     }
@@ -221,8 +222,8 @@ void mesh_discovered(struct mesh *mesh, const struct address *addresses, size_t 
 }
 
 /* It named itself; only what is signed, by the CA or for the session that follows, is believed. */
-static enum mesh_verdict meet(struct mesh *mesh, const struct mesh_packet *packet, uint64_t id,
-                              struct mono now)
+static enum mesh_verdict meet(struct mesh *mesh, const struct mesh_try *try,
+                              const struct mesh_packet *packet, uint64_t id, struct mono now)
 {
     size_t member = mesh_find(mesh, id);
     if (!mesh_is_member(mesh, member) && packet->fields.message.size > 0) {
@@ -232,10 +233,13 @@ static enum mesh_verdict meet(struct mesh *mesh, const struct mesh_packet *packe
     if (!mesh_is_member(mesh, member)) {
         return MESH_STRANGER;
     }
-    if (mesh->members[member].address.family == ADDRESS_NONE) {
-        mesh->members[member].address = packet->datagram->source;
+    struct mesh_member *known = &mesh->members[member];
+    mesh_take_hint(mesh, member, &try->remote, now);
+    /* From where it is looked for anyhow, or was: else anybody could say so. */
+    if (try->is_join || address_is_same_host(&try->remote, &known->address) ||
+        address_is_same_host(&try->remote, &known->spoke_from)) {
+        known->has_left = false;
     }
-    mesh->members[member].has_left = false;
     mesh_table_seat(mesh, now);
     return MESH_HANDLED;
 }
@@ -258,7 +262,7 @@ enum mesh_verdict mesh_heard(struct mesh *mesh, const struct datagram *datagram,
         handshake.kind != REPORT_COOKIE || handshake.from == mesh->id) {
         return mesh_count_as(mesh, NULL, MESH_UNASKED);
     }
-    verdict = meet(mesh, &packet, handshake.from, now);
+    verdict = meet(mesh, try, &packet, handshake.from, now);
     end(try, now, out);
     return mesh_count_as(mesh, NULL, verdict);
 }

@@ -134,7 +134,7 @@ static enum mesh_verdict take_answer(struct mesh *mesh, struct mesh_contact *con
         return verdict;
     }
     verdict_answered(&contact->verdict, now);
-    mesh->members[contact->member].has_answered = true;
+    mesh_confirm_place(mesh, contact->member);
     verdict = mesh_report_claim(mesh, contact, &packet->header, &opened->claim);
     if (verdict == MESH_TIME) {
         judge_stamp(mesh, contact, packet, &opened->claim);

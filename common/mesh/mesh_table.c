@@ -7,6 +7,9 @@
 
 /* Views are drawn for so many polls after a time was found: rates are known later than offsets. */
 #define YOUNG_POLLS 16
+/* So long a member that never answered is looked for at one place, if there are two. */
+#define HINT_NS_MIN (64 * NS_PER_S)
+#define HINT_POLLS 4
 #define MISSED_MIN 8 /* requests in a row that a member left unanswered */
 /* So long a member that is silent makes room for others. */
 #define POOR_NS (600 * NS_PER_S)
@@ -193,13 +196,48 @@ bool mesh_table_build(struct mesh *mesh, const struct mesh_options *options,
     return true;
 }
 
-static bool has_place(const struct mesh *mesh, const struct mesh_member *member)
+/* What the operator says of where it is, or else the CA. */
+static bool find_told(const struct mesh *mesh, const struct mesh_member *member,
+                      struct mesh_seat *seat)
 {
-    if (member->option != MESH_NOBODY && mesh->options.members[member->option].host[0] != '\0') {
+    const struct mesh_member_options *given =
+        member->option != MESH_NOBODY ? &mesh->options.members[member->option] : NULL;
+    if (given != NULL && given->host[0] != '\0') {
+        snprintf(seat->host, sizeof(seat->host), "%s", given->host);
+        seat->port = given->port;
         return true;
     }
-    return member->address.family != ADDRESS_NONE ||
-           (member->certified != NULL && member->certified->certificate.node.port != 0);
+    const struct mesh_certified *certified = member->certified;
+    if (certified != NULL && certified->certificate.node.port != 0) {
+        snprintf(seat->host, sizeof(seat->host), "%s", certified->certificate.node.host);
+        seat->port = certified->certificate.node.port;
+        return true;
+    }
+    return false;
+}
+
+/* Where it is to be asked. False: nobody knows. */
+static bool find_host(const struct mesh *mesh, const struct mesh_member *member,
+                      struct mesh_seat *seat)
+{
+    if (!member->is_by_hint && !member->is_moved && find_told(mesh, member, seat)) {
+        return true;
+    }
+    struct address host = member->is_by_hint ? member->hint : member->address;
+    char text[ADDRESS_TEXT_MAX];
+    if (host.family == ADDRESS_NONE) {
+        return false;
+    }
+    seat->port = host.port;
+    host.port = 0;
+    snprintf(seat->host, sizeof(seat->host), "%s", address_format(&host, text));
+    return true;
+}
+
+static bool has_place(const struct mesh *mesh, const struct mesh_member *member)
+{
+    struct mesh_seat seat;
+    return find_host(mesh, member, &seat);
 }
 
 /* For a while: then it may have changed. */
@@ -273,26 +311,6 @@ void mesh_table_seat(struct mesh *mesh, struct mono now)
     mesh->view_version += is_changed;
 }
 
-static void find_host(const struct mesh *mesh, const struct mesh_member *member,
-                      struct mesh_seat *seat)
-{
-    if (member->option != MESH_NOBODY && !member->is_moved) {
-        const struct mesh_member_options *given = &mesh->options.members[member->option];
-        snprintf(seat->host, sizeof(seat->host), "%s", given->host);
-        seat->port = given->port;
-    } else if (member->address.family == ADDRESS_NONE && member->certified != NULL) {
-        const struct certificate_node *node = &member->certified->certificate.node;
-        snprintf(seat->host, sizeof(seat->host), "%s", node->host);
-        seat->port = node->port;
-    } else {
-        struct address host = member->address;
-        char text[ADDRESS_TEXT_MAX];
-        seat->port = host.port;
-        host.port = 0;
-        snprintf(seat->host, sizeof(seat->host), "%s", address_format(&host, text));
-    }
-}
-
 size_t mesh_seats(const struct mesh *mesh, struct mesh_seat seats[MESH_VIEW_MAX])
 {
     size_t count = 0;
@@ -305,9 +323,66 @@ size_t mesh_seats(const struct mesh *mesh, struct mesh_seat seats[MESH_VIEW_MAX]
         *seat = (struct mesh_seat){.id = member->id};
         char text[IDENTITY_ID_TEXT_MAX];
         snprintf(seat->name, sizeof(seat->name), "%s", mesh_name_of(mesh, i, text));
-        find_host(mesh, member, seat);
+        (void)find_host(mesh, member, seat);
     }
     return count;
+}
+
+void mesh_take_hint(struct mesh *mesh, size_t index, const struct address *address, struct mono now)
+{
+    struct mesh_member *member = &mesh->members[index];
+    const struct mesh_member_options *given =
+        member->option != MESH_NOBODY ? &mesh->options.members[member->option] : NULL;
+    if (member->has_answered || member->hint.family != ADDRESS_NONE ||
+        (given != NULL && given->host[0] != '\0') || address_is_same(&member->address, address)) {
+        return;
+    }
+    member->is_by_hint = !has_place(mesh, member);
+    member->hint = *address;
+    member->placed = now;
+    mesh->view_version += member->is_by_hint;
+}
+
+/* Who is not where it was looked for is looked for elsewhere at once. */
+static void change_place(struct mesh *mesh, size_t index, struct mono now)
+{
+    struct mesh_member *member = &mesh->members[index];
+    struct mesh_contact *contact = mesh_contact_of(mesh, index);
+    if (member->is_by_hint) {
+        member->hint.family = ADDRESS_NONE; /* another one may be better */
+    }
+    member->is_by_hint = !member->is_by_hint;
+    member->placed = now;
+    mesh->view_version++;
+    if (contact != NULL) {
+        contact->handshake_at = now;
+        contact->handshake_tries = 0;
+    }
+}
+
+void mesh_try_hints(struct mesh *mesh, struct mono now)
+{
+    int64_t most_ns = HINT_POLLS * timestamp_log2_to_ns(mesh->options.poll_min);
+    most_ns = most_ns > HINT_NS_MIN ? most_ns : HINT_NS_MIN;
+    for (size_t i = 0; i < mesh->count; i++) {
+        const struct mesh_member *member = &mesh->members[i];
+        if (member->is_seated && !member->has_answered && member->hint.family != ADDRESS_NONE &&
+            now.ns - member->placed.ns >= most_ns) {
+            change_place(mesh, i, now);
+        }
+    }
+}
+
+void mesh_confirm_place(struct mesh *mesh, size_t index)
+{
+    struct mesh_member *member = &mesh->members[index];
+    if (member->is_by_hint) {
+        member->address = member->hint;
+        member->is_moved = true;
+    }
+    member->has_answered = true;
+    member->is_by_hint = false;
+    member->hint.family = ADDRESS_NONE;
 }
 
 bool mesh_is_missed(const struct mesh *mesh, uint64_t id)

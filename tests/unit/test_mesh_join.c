@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define JOIN_ADDRESS "192.0.2.1"
+#define ELSEWHERE "192.0.2.66"
 #define EXPIRY_S 1900000000
 
 struct certified_world {
@@ -16,6 +17,7 @@ struct certified_world {
     size_t sizes[MESH_WORLD_MAX];
     uint64_t expiry_s; /* of the next that is made */
     uint16_t epoch;
+    const char *host; /* NULL: the address */
     char joins[1][ACTION_HOST_MAX];
 };
 
@@ -26,8 +28,9 @@ static void certify(struct certified_world *certified, size_t index, const struc
     char text[ADDRESS_TEXT_MAX];
     CU_ASSERT_TRUE(certificate_node_set_key(
         &certificate.node, identity_public_key(certified->world.identities[index])));
-    CU_ASSERT_TRUE(
-        certificate_node_set_address(&certificate.node, address_format_port(&address, text)));
+    CU_ASSERT_TRUE(certificate_node_set_address(
+        &certificate.node,
+        certified->host != NULL ? certified->host : address_format_port(&address, text)));
     certified->sizes[index] = certificate_write(&certificate, ca, NULL, certified->octets[index]);
     CU_ASSERT_NOT_EQUAL(certified->sizes[index], 0);
 }
@@ -368,6 +371,120 @@ static void test_ca_changes(void)
     clear(&certified);
 }
 
+/* Node 1 asks who is at an address that it heard of, and is told that it is node 0. */
+static void hear(struct mesh_world *world, const char *host)
+{
+    struct address address;
+    struct action_send question, answer = {.size = 0};
+    struct mesh_opened opened;
+    CU_ASSERT_TRUE(address_parse(host, 123, &address));
+    mesh_discovered(world->nodes[1], &address, 1, world->now);
+    run(world, 1);
+    CU_ASSERT_TRUE_FATAL(find_question(world, &question));
+    CU_ASSERT_EQUAL(mesh_world_serve(world, 1, 0, &question, &opened), MESH_HANDLED);
+    for (size_t i = 0; i < world->out.count; i++) {
+        answer = world->out.items[i].kind == ACTION_SEND ? world->out.items[i].send : answer;
+    }
+    struct datagram datagram = {.source = address,
+                                .association = question.association,
+                                .received = mesh_world_reading(world),
+                                .payload = bytes_make(answer.payload, answer.size)};
+    world->out.count = 0;
+    CU_ASSERT_EQUAL(mesh_heard(world->nodes[1], &datagram, world->now, &world->out), MESH_HANDLED);
+}
+
+/* Where node 1 asks node 0; empty: it does not. */
+static const char *place(const struct mesh_world *world)
+{
+    static struct mesh_seat seats[MESH_VIEW_MAX];
+    return mesh_seats(world->nodes[1], seats) == 1 ? seats[0].host : "";
+}
+
+static const char *place_later(struct mesh_world *world)
+{
+    mesh_world_pass(world, 80 * NS_PER_S);
+    run(world, 1);
+    return place(world);
+}
+
+/* Node 1 has node 0 listed without an address. */
+static void start_listed(struct certified_world *certified)
+{
+    struct mesh_options options = options_of(certified, 1);
+    certified->world.members[0].host[0] = '\0';
+    certified->world.members[0].port = 0;
+    options.members = certified->world.members;
+    options.member_count = 1;
+    options.join_count = 0;
+    mesh_world_start(&certified->world, 1, &options);
+}
+
+/* Whoever answers in a member's name does not decide where it is: a name that the CA certified goes
+ * before, though the member is listed without an address; another is tried meanwhile, and only the
+ * member itself confirms it. */
+static void test_hints(void)
+{
+    for (int has_name = 0; has_name < 2; has_name++) {
+        struct certified_world certified;
+        struct mesh_world *world = &certified.world;
+        struct mesh_opened opened;
+        const char *told = has_name != 0 ? "node0.example" : "";
+        init(&certified, 2);
+        certified.host = has_name != 0 ? "node0.example" : NULL;
+        start(&certified, 0);
+        start_listed(&certified);
+        if (has_name != 0) {
+            certify(&certified, 0, certified.ca);
+            CU_ASSERT_EQUAL(mesh_admit_certified(
+                                world->nodes[1],
+                                bytes_make(certified.octets[0], certified.sizes[0]), 0, world->now),
+                            MESH_HANDLED);
+        }
+        CU_ASSERT_STRING_EQUAL(place(world), told);
+        hear(world, ELSEWHERE);
+        CU_ASSERT_STRING_EQUAL(place(world), has_name != 0 ? told : ELSEWHERE);
+        if (has_name != 0) {
+            CU_ASSERT_STRING_EQUAL(place_later(world), ELSEWHERE);
+        }
+        CU_ASSERT_STRING_EQUAL(place_later(world), told);
+        CU_ASSERT_STRING_EQUAL(place_later(world), told);
+        hear(world, JOIN_ADDRESS);
+        hear(world, ELSEWHERE); /* too late */
+        if (has_name != 0) {
+            CU_ASSERT_STRING_EQUAL(place(world), told);
+            CU_ASSERT_STRING_EQUAL(place_later(world), JOIN_ADDRESS);
+        }
+        CU_ASSERT_STRING_EQUAL(place(world), JOIN_ADDRESS);
+        CU_ASSERT_EQUAL(mesh_world_exchange(world, 1, 0, &opened), MESH_TIME);
+        hear(world, ELSEWHERE);
+        for (int i = 0; i < 4; i++) {
+            CU_ASSERT_STRING_EQUAL(place_later(world), JOIN_ADDRESS);
+        }
+        clear(&certified);
+    }
+}
+
+/* Nor that one who left is back, unless it is where it was. */
+static void test_left(void)
+{
+    struct certified_world certified;
+    struct mesh_world *world = &certified.world;
+    struct mesh_opened opened;
+    init(&certified, 2);
+    start(&certified, 0);
+    start_listed(&certified);
+    hear(world, JOIN_ADDRESS);
+    CU_ASSERT_EQUAL(mesh_world_exchange(world, 1, 0, &opened), MESH_TIME);
+    world->nodes[1]->members[0].has_left = true;
+    mesh_table_seat(world->nodes[1], world->now);
+    hear(world, ELSEWHERE);
+    CU_ASSERT_STRING_EQUAL(place(world), "");
+    world->nodes[1]->members[0].address.port = 124; /* or it would not be asked who it is */
+    hear(world, JOIN_ADDRESS);
+    CU_ASSERT_STRING_EQUAL(place(world), JOIN_ADDRESS);
+    clear(&certified);
+}
+
 static const struct unit_case cases[] = {
     {"a node joins", test_join},
     {"it learns the rest", test_learns_the_rest},
@@ -377,5 +494,7 @@ static const struct unit_case cases[] = {
     {"it is renewed in time", test_is_renewed},
     {"the newer certificate", test_newer},
     {"the CA changes", test_ca_changes},
+    {"an address that nobody vouches for", test_hints},
+    {"who left is not called back by others", test_left},
 };
 UNIT_MAIN("mesh_join", cases)
