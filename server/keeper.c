@@ -13,10 +13,13 @@ struct keeper {
     bool is_working;
     bool is_finished;
     struct action_save current;
+    unsigned asked_by; /* the generation of engines that asked for the current one */
+    unsigned generation;
     bool is_saved; /* the current one; else error says why not */
     char error[STATE_FILES_ERROR_MAX];
     bool has_next[SAVED_KINDS];
     struct action_save next[SAVED_KINDS];
+    unsigned next_asked_by[SAVED_KINDS];
 };
 
 struct keeper *keeper_create(uv_loop_t *loop, const struct state_files *files,
@@ -62,10 +65,12 @@ static void on_worked(uv_work_t *work, int status)
     if (keeper->is_finished) {
         return;
     }
-    struct event event = {
-        .kind = EVENT_SAVED,
-        .saved = {.what = keeper->current.what, .error = keeper->is_saved ? NULL : keeper->error}};
-    keeper->take(keeper->context, &event);
+    if (keeper->asked_by == keeper->generation) {
+        struct event event = {.kind = EVENT_SAVED,
+                              .saved = {.what = keeper->current.what,
+                                        .error = keeper->is_saved ? NULL : keeper->error}};
+        keeper->take(keeper->context, &event);
+    }
     start_next(keeper);
 }
 
@@ -77,6 +82,7 @@ static void start_next(struct keeper *keeper)
         }
         keeper->has_next[i] = false;
         keeper->current = keeper->next[i];
+        keeper->asked_by = keeper->next_asked_by[i];
         keeper->work.data = keeper;
         keeper->is_working = uv_queue_work(keeper->loop, &keeper->work, on_work, on_worked) == 0;
     }
@@ -100,8 +106,14 @@ void keeper_save(struct keeper *keeper, const struct action_save *save)
         return;
     }
     keeper->next[save->what] = *save;
+    keeper->next_asked_by[save->what] = keeper->generation;
     keeper->has_next[save->what] = true;
     start_next(keeper);
+}
+
+void keeper_begin_anew(struct keeper *keeper)
+{
+    keeper->generation++;
 }
 
 void keeper_finish(struct keeper *keeper)

@@ -17,6 +17,9 @@ void keeper_set_mesh(struct keeper *keeper, struct mesh_state *mesh);
 /* Saves; what is asked for while that goes on is saved next, the newest of its kind.
  * Where nothing is to be kept nobody is told. */
 void keeper_save(struct keeper *keeper, const struct action_save *save);
+/* The engine begins anew: what the old one asked for is saved all the same, and nobody is told. The
+ * new one would take a bound of stamps for its own, and for durable. */
+void keeper_begin_anew(struct keeper *keeper);
 /* The end: what is asked for from now on is saved at once, and nobody is told. */
 void keeper_finish(struct keeper *keeper);
 /* Frees it. Nothing is under way when keeper_finish() was called and the loop has run. NULL is

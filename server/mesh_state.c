@@ -63,6 +63,8 @@ bool mesh_state_raise(struct mesh_state *state, char error[MESH_STATE_ERROR_MAX]
     }
     if (ok) {
         state->node = raised;
+        state->run = raised;
+        state->hlc.stamp.bits = raised.hlc_bound;
     }
     uv_mutex_unlock(&state->mutex);
     return ok;

@@ -12,7 +12,8 @@
 #define MESH_STATE_ERROR_MAX 1024
 #define MESH_STATE_MEMBERS_FILE "members"
 
-struct mesh_state { /* read freely by the thread that opened it; changed by the calls below only */
+struct mesh_state { /* read freely by the thread that opened it, but for what is under the mutex;
+                     * changed by the calls below only */
     const char *folder;
     bool is_open;
     /* There is nothing that goes with the identity: the node is not to speak. */
@@ -20,8 +21,9 @@ struct mesh_state { /* read freely by the thread that opened it; changed by the 
     int lock;
     uv_mutex_t mutex; /* of node and staged, and of the files */
     struct node_state node;
-    struct hlc_bound hlc; /* as it was found; the era is the one nearest to the clock */
-    size_t memory_count;  /* as they were found */
+    struct node_state run; /* node, when it was opened or raised last */
+    struct hlc_bound hlc;  /* run's; the era is the one nearest to the clock */
+    size_t memory_count;   /* as they were found */
     struct mesh_memory memories[MESH_MEMBERS_MAX];
     size_t staged_count;
     struct mesh_memory staged[MESH_MEMBERS_MAX];
@@ -35,7 +37,8 @@ bool mesh_state_open(struct mesh_state *state, const char *folder, uint64_t id, 
                      char error[MESH_STATE_ERROR_MAX]) MUST_CHECK;
 /* NULL, or one that was not opened, is allowed. */
 void mesh_state_close(struct mesh_state *state);
-/* The engine begins anew: another incarnation, durable when this returns true. */
+/* The engine begins anew: another incarnation, durable when this returns true. It goes
+ * on behind the bound that is durable by then. */
 bool mesh_state_raise(struct mesh_state *state, char error[MESH_STATE_ERROR_MAX]) MUST_CHECK;
 /* What the next save of SAVED_MEMBERS writes. */
 void mesh_state_stage(struct mesh_state *state, const struct mesh_memory *memories, size_t count);

@@ -81,9 +81,9 @@ static void instruct(const struct timekeeper *timekeeper, const struct setup *se
     }
     const struct mesh_state *state = &timekeeper->mesh;
     told->mesh.is_lost = state->is_lost;
-    told->mesh.key_epoch = state->is_lost ? 1 : state->node.key_epoch;
-    told->mesh.incarnation = state->is_lost ? 1 : state->node.incarnation;
-    told->mesh.hlc = !state->is_lost && state->node.hlc_bound != 0 ? &state->hlc : NULL;
+    told->mesh.key_epoch = state->is_lost ? 1 : state->run.key_epoch;
+    told->mesh.incarnation = state->is_lost ? 1 : state->run.incarnation;
+    told->mesh.hlc = !state->is_lost && state->run.hlc_bound != 0 ? &state->hlc : NULL;
     told->mesh.memories = state->memories;
     told->mesh.memory_count = state->memory_count;
     told->node.mesh = &told->mesh;
@@ -150,7 +150,6 @@ static bool begin_run(struct timekeeper *timekeeper)
         return false;
     }
     state->memory_count = mesh_memories(mesh, state->memories);
-    state->hlc = (struct hlc_bound){.era = state->hlc.era, .stamp = {state->node.hlc_bound}};
     return true;
 }
 
@@ -167,7 +166,9 @@ static void restart(struct timekeeper *timekeeper)
     instruct(timekeeper, timekeeper->setup, &told);
     if (!driver_restart(timekeeper->driver, &told.node, timekeeper->random, error)) {
         log_message(LOG_LEVEL_ERROR, "%s", error);
+        return;
     }
+    keeper_begin_anew(timekeeper->keeper);
 }
 
 static void on_performed(void *context, bool has_published)

@@ -124,6 +124,26 @@ static void nothing_to_keep_is_no_failure(void)
     close_world();
 }
 
+/* One save is in its thread, and another waits, when the engine begins anew. */
+static void another_engine_is_not_told(void)
+{
+    open_world(NULL);
+    save_rate(3);
+    save_time();
+    keeper_begin_anew(world.keeper);
+    uv_run(&world.loop, UV_RUN_DEFAULT);
+    CU_ASSERT_EQUAL(world.told[SAVED_RATE], 0);
+    CU_ASSERT_EQUAL(world.told[SAVED_TIME], 0);
+    CU_ASSERT_DOUBLE_EQUAL(kept_rate(), 3, 1e-6);
+    save_rate(4);
+    keeper_begin_anew(world.keeper);
+    save_rate(5);
+    uv_run(&world.loop, UV_RUN_DEFAULT);
+    CU_ASSERT_EQUAL(world.told[SAVED_RATE], 1);
+    CU_ASSERT_DOUBLE_EQUAL(kept_rate(), 5, 1e-6);
+    close_world();
+}
+
 static void the_end_saves_at_once(void)
 {
     open_world(NULL);
@@ -141,6 +161,7 @@ static const struct unit_case cases[] = {
     {"the newest is saved last", the_newest_is_saved_last},
     {"a failure is told", a_failure_is_told},
     {"nothing to keep is no failure", nothing_to_keep_is_no_failure},
+    {"another engine is not told", another_engine_is_not_told},
     {"the end saves at once", the_end_saves_at_once},
 };
 UNIT_MAIN("keeper", cases)

@@ -121,6 +121,28 @@ static void saves_are_read_back(void)
     close_world();
 }
 
+/* The engine begins anew while saves of the old one go on. */
+static void another_run_goes_on_behind_the_bound(void)
+{
+    open_world();
+    write_node(7, 0);
+    struct mesh_state *state = open_state();
+    struct hlc_stamp stamp = hlc_stamp_make(hlc_granules(now), 5);
+    struct action_save bound = {.what = SAVED_HLC, .hlc = {.era = 0, .stamp = stamp}};
+    CU_ASSERT_TRUE(mesh_state_save(state, &bound, world.error, sizeof(world.error)));
+    CU_ASSERT_EQUAL(state->run.hlc_bound, 0);
+    CU_ASSERT_EQUAL(state->run.incarnation, 8);
+    CU_ASSERT_TRUE(mesh_state_raise(state, world.error));
+    CU_ASSERT_EQUAL(state->run.incarnation, 9);
+    CU_ASSERT_EQUAL(state->run.hlc_bound, stamp.bits);
+    CU_ASSERT_EQUAL(state->hlc.stamp.bits, stamp.bits);
+    bound.hlc.stamp.bits++;
+    CU_ASSERT_TRUE(mesh_state_save(state, &bound, world.error, sizeof(world.error)));
+    CU_ASSERT_EQUAL(state->hlc.stamp.bits, stamp.bits);
+    close_state(state);
+    close_world();
+}
+
 /* In 2036 the stamps begin anew: what was saved before is of the era before. */
 static void stamps_find_their_era(void)
 {
@@ -211,6 +233,7 @@ static void damaged_members_are_forgotten(void)
 static const struct unit_case cases[] = {
     {"each run is another incarnation", each_run_is_another_incarnation},
     {"saves are read back", saves_are_read_back},
+    {"another run goes on behind the bound", another_run_goes_on_behind_the_bound},
     {"stamps find their era", stamps_find_their_era},
     {"what is lost does not join", what_is_lost_does_not_join},
     {"two can't have one folder", two_can_t_have_one_folder},
