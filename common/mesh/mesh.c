@@ -215,6 +215,12 @@ size_t mesh_memories(const struct mesh *mesh, struct mesh_memory memories[MESH_M
                 .id = member->id, .epoch = member->epoch, .incarnation = member->incarnation};
         }
     }
+    /* Of those that may be members again. */
+    for (size_t i = 0; i < mesh->options.memory_count && count < MESH_MEMBERS_MAX; i++) {
+        if (mesh_find(mesh, mesh->options.memories[i].id) == MESH_NOBODY) {
+            memories[count++] = mesh->options.memories[i];
+        }
+    }
     return count;
 }
 
@@ -378,8 +384,6 @@ static void carry_over(struct mesh *mesh, struct mesh *fresh, size_t old)
         return; /* its contact goes */
     }
     struct mesh_member *after = &fresh->members[index];
-    after->epoch = before->epoch > after->epoch ? before->epoch : after->epoch;
-    after->incarnation = before->incarnation;
     after->has_left = before->has_left;
     after->has_expired = before->has_expired && after->option == MESH_NOBODY;
     after->is_seated = before->is_seated;
@@ -410,6 +414,7 @@ static void drop_orphaned(struct mesh *mesh)
 bool mesh_configure(struct mesh *mesh, const struct mesh_options *options, struct reading now,
                     char error[MESH_ERROR_MAX])
 {
+    struct mesh_memory memories[MESH_MEMBERS_MAX];
     struct mesh_options same = *options;
     same.identity = mesh->options.identity;
     same.scheme = mesh->options.scheme;
@@ -417,6 +422,8 @@ bool mesh_configure(struct mesh *mesh, const struct mesh_options *options, struc
     same.incarnation = mesh->options.incarnation;
     same.is_lost = mesh->options.is_lost;
     same.hlc = NULL;
+    same.memories = memories;
+    same.memory_count = mesh_memories(mesh, memories);
     struct mesh *fresh = mesh_create(&same, mesh->random, now, error);
     if (fresh == NULL) {
         return false;

@@ -44,7 +44,7 @@ static void take(struct mesh *mesh, struct mesh_member *member,
     member->certified->certificate = *certificate;
     member->certified->size = octets.size;
     memcpy(member->certified->octets, octets.data, octets.size);
-    member->epoch = certificate->epoch > member->epoch ? certificate->epoch : member->epoch;
+    mesh_raise_epoch(member, certificate->epoch);
     member->has_expired = false;
     mesh->grown = now;
     if (member->option == MESH_NOBODY) {

@@ -272,13 +272,16 @@ size_t mesh_find_tag(const struct mesh *mesh, uint32_t tag);
 /* NULL: we don't talk to it (yet). */
 struct mesh_contact *mesh_contact_of(const struct mesh *mesh, size_t member);
 /* The same, made if need be, in place of the one that is silent longest. NULL: no memory, or the
- * others are asked, or were heard right now: a caller may still hold one of those. */
+ * others are asked, or were heard right now (a caller may still hold one of those), or are
+ * convicted, or excluded for a while yet. */
 struct mesh_contact *mesh_contact_make(struct mesh *mesh, size_t member, struct mono now);
 void mesh_contact_drop(struct mesh *mesh, size_t index);
 bool mesh_is_revoked(const struct mesh *mesh, uint64_t id);
 bool mesh_is_member(const struct mesh *mesh, size_t member); /* not revoked, nor expired */
 /* A word to a number that stands for it in comparisons; 0: none. */
 uint32_t mesh_domain_of(const char *word);
+/* At least that one; runs are counted anew in each. */
+void mesh_raise_epoch(struct mesh_member *member, uint16_t epoch);
 /* Takes one, if there is one. */
 bool mesh_bucket_take(struct mesh_bucket *bucket, double per_s, double most, struct mono now);
 /* It says goodbye, and is not asked until it asks us. */

@@ -58,6 +58,13 @@ void mesh_contact_drop(struct mesh *mesh, size_t index)
     }
 }
 
+/* Who was found out stays so: it is not forgotten because others come. */
+static bool is_held(const struct verdict *verdict, struct mono now)
+{
+    return verdict->underneath == VERDICT_CONVICTED ||
+           (verdict->underneath == VERDICT_EXCLUDED && now.ns < verdict->cooled.ns);
+}
+
 /* A free place, or that of whoever is not asked and was silent longest. Who was heard in this very
  * event is the sender of what is being taken: its contact is in use. */
 static size_t find_place(const struct mesh *mesh, struct mono now)
@@ -69,6 +76,7 @@ static size_t find_place(const struct mesh *mesh, struct mono now)
             return i;
         }
         if (!mesh->members[contact->member].is_seated && contact->heard.ns < now.ns &&
+            !is_held(&contact->verdict, now) &&
             (oldest == MESH_NOBODY || contact->heard.ns < mesh->contacts[oldest]->heard.ns)) {
             oldest = i;
         }
@@ -130,6 +138,24 @@ uint32_t mesh_domain_of(const char *word)
     return word[0] == '\0' ? 0 : hash;
 }
 
+void mesh_raise_epoch(struct mesh_member *member, uint16_t epoch)
+{
+    if (epoch > member->epoch) {
+        member->epoch = epoch;
+        member->incarnation = 0;
+    }
+}
+
+static void remember(const struct mesh_options *options, struct mesh_member *member)
+{
+    for (size_t i = 0; i < options->memory_count; i++) {
+        if (options->memories[i].id == member->id) {
+            member->incarnation = options->memories[i].incarnation;
+            member->epoch = options->memories[i].epoch;
+        }
+    }
+}
+
 struct mesh_member *mesh_admit(struct mesh *mesh, const struct public_key *key, uint64_t id)
 {
     if (mesh->count == MESH_MEMBERS_MAX || identity_tag(id) == identity_tag(mesh->id) ||
@@ -138,6 +164,7 @@ struct mesh_member *mesh_admit(struct mesh *mesh, const struct public_key *key, 
     }
     struct mesh_member *member = &mesh->members[mesh->count++];
     *member = (struct mesh_member){.id = id, .key = *key, .option = MESH_NOBODY};
+    remember(&mesh->options, member);
     return member;
 }
 
@@ -149,17 +176,6 @@ bool mesh_is_revoked(const struct mesh *mesh, uint64_t id)
         }
     }
     return false;
-}
-
-static void remember(const struct mesh_options *options, struct mesh_member *member)
-{
-    for (size_t i = 0; i < options->memory_count; i++) {
-        if (options->memories[i].id == member->id) {
-            member->incarnation = options->memories[i].incarnation;
-            member->epoch = options->memories[i].epoch > member->epoch ? options->memories[i].epoch
-                                                                       : member->epoch;
-        }
-    }
 }
 
 bool mesh_table_build(struct mesh *mesh, const struct mesh_options *options,
@@ -185,13 +201,12 @@ bool mesh_table_build(struct mesh *mesh, const struct mesh_options *options,
             return false;
         }
         member->option = i;
-        member->epoch = given->epoch;
+        mesh_raise_epoch(member, given->epoch);
         member->domain = mesh_domain_of(given->domain);
         member->is_revoked = mesh_is_revoked(mesh, id);
         if (!address_parse(given->host, given->port, &member->address)) {
             member->address.family = ADDRESS_NONE;
         }
-        remember(options, member);
     }
     return true;
 }

@@ -221,6 +221,90 @@ static void test_sender_stays(void)
     mesh_world_clear(&world);
 }
 
+/* Not even by as many others as there are places: nobody becomes new by that. */
+static void test_verdicts_stay(void)
+{
+    struct mesh_world world;
+    mesh_world_init(&world, 2);
+    struct mesh_options options = mesh_world_options(&world, 0);
+    options.member_count = 0;
+    mesh_world_start(&world, 0, &options);
+    struct mesh *mesh = world.nodes[0];
+    for (uint64_t i = 0; i < MESH_CONTACTS_MAX + 3; i++) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(
+            mesh_admit(mesh, identity_public_key(world.identities[1]), (i + 1) << 32));
+    }
+    for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(mesh_contact_make(mesh, i, world.now));
+    }
+    const struct mesh_contact *convict = mesh_contact_of(mesh, 0);
+    verdict_convict(&mesh->contacts[0]->verdict, world.now, 1);
+    verdict_exclude(&mesh->contacts[1]->verdict, world.now, "test", 0);
+    for (int polls = 0; polls <= VERDICT_UNANSWERED_MAX; polls++) {
+        verdict_asked(&mesh->contacts[0]->verdict, world.now); /* it is silent besides */
+    }
+    mesh_world_pass(&world, 1);
+    CU_ASSERT_PTR_NOT_NULL(mesh_contact_make(mesh, MESH_CONTACTS_MAX, world.now));
+    CU_ASSERT_PTR_EQUAL(mesh_contact_of(mesh, 0), convict);
+    CU_ASSERT_PTR_NOT_NULL(mesh_contact_of(mesh, 1));
+    CU_ASSERT_PTR_NULL(mesh_contact_of(mesh, 2));
+    /* An exclusion is for a while. */
+    mesh_world_pass(&world, VERDICT_COOL_DOWN_NS);
+    CU_ASSERT_PTR_NOT_NULL(mesh_contact_make(mesh, MESH_CONTACTS_MAX + 1, world.now));
+    CU_ASSERT_PTR_EQUAL(mesh_contact_of(mesh, 0), convict);
+    CU_ASSERT_PTR_NULL(mesh_contact_of(mesh, 1));
+    mesh_world_clear(&world);
+}
+
+static const struct mesh_memory *memory_of(const struct mesh *mesh, uint64_t id)
+{
+    static struct mesh_memory memories[MESH_MEMBERS_MAX];
+    size_t count = mesh_memories(mesh, memories);
+    for (size_t i = 0; i < count; i++) {
+        if (memories[i].id == id) {
+            return &memories[i];
+        }
+    }
+    return NULL;
+}
+
+/* What was kept of a member holds whenever it becomes one, and is kept until then. */
+static void test_memories(void)
+{
+    struct mesh_world world;
+    mesh_world_init(&world, 3);
+    const uint64_t one = mesh_world_id(&world, 1), two = mesh_world_id(&world, 2);
+    const struct mesh_memory kept[] = {{one, 2, 5}, {two, 2, 5}};
+    struct mesh_options options = mesh_world_options(&world, 0);
+    options.member_count = 0;
+    options.memories = kept;
+    options.memory_count = 2;
+    mesh_world_start(&world, 0, &options);
+    struct mesh *mesh = world.nodes[0];
+    const struct mesh_member *member = mesh_admit(mesh, &world.members[1].key, one);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(member);
+    CU_ASSERT_EQUAL(member->epoch, 2);
+    CU_ASSERT_EQUAL(member->incarnation, 5);
+    options.memory_count = 0;
+    reload(&world, &options); /* nobody is a member now */
+    const struct mesh_memory *memory = memory_of(mesh, one);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(memory);
+    CU_ASSERT_EQUAL(memory->epoch, 2);
+    CU_ASSERT_EQUAL(memory->incarnation, 5);
+    CU_ASSERT_PTR_NOT_NULL(memory_of(mesh, two));
+    /* Runs are counted anew in the epoch that is asked for. */
+    world.members[1].epoch = 3;
+    options.member_count = 3;
+    reload(&world, &options);
+    member = &mesh->members[mesh_find(mesh, one)];
+    CU_ASSERT_EQUAL(member->epoch, 3);
+    CU_ASSERT_EQUAL(member->incarnation, 0);
+    member = &mesh->members[mesh_find(mesh, two)];
+    CU_ASSERT_EQUAL(member->epoch, 2);
+    CU_ASSERT_EQUAL(member->incarnation, 5);
+    mesh_world_clear(&world);
+}
+
 static const struct unit_case cases[] = {
     {"a goodbye comes before all else", test_goodbye_comes_first},
     {"comes back", test_return},
@@ -230,5 +314,7 @@ static const struct unit_case cases[] = {
     {"moved, and a reload", test_reload},
     {"revoked at a reload", test_revoked_at_reload},
     {"the sender's contact stays", test_sender_stays},
+    {"verdicts stay", test_verdicts_stay},
+    {"memories", test_memories},
 };
 UNIT_MAIN("mesh_roster", cases)
