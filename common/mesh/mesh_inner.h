@@ -26,7 +26,6 @@
 #define MESH_FRAGMENTS_MAX 8
 #define MESH_LETTER_MAX (MESH_FRAGMENTS_MAX * MESH_FRAGMENT_SIZE)
 #define MESH_LETTERS_MAX 8
-#define MESH_PARCELS_MAX 4
 #define MESH_ACCUSATIONS_MAX 8
 #define MESH_PROOFS_MAX MESH_VIEW_MAX /* one for each verdict that can stand at once */
 #define MESH_PROOF_REPORTS_MAX (EVIDENCE_CHAIN_MAX + 1)
@@ -86,6 +85,17 @@ struct mesh_note {
     uint8_t body[BERKELEY_DIFFERENCE_SIZE];
 };
 
+/* A message that comes in pieces. */
+struct mesh_parcel {
+    struct mono begun;
+    uint32_t sequence;
+    uint8_t kind;
+    uint8_t fragments;
+    uint16_t got; /* a bit for each; 0: there is none */
+    uint16_t size[MESH_FRAGMENTS_MAX];
+    uint8_t octets[MESH_FRAGMENTS_MAX * MESH_FRAGMENT_SIZE];
+};
+
 /* What we have with a member that we talk to. */
 struct mesh_contact {
     size_t member;
@@ -99,7 +109,8 @@ struct mesh_contact {
     enum mesh_note_kind noted; /* the last one that was sent */
     uint32_t post_seen;        /* the newest message of its incarnation that was taken */
     struct mesh_bucket post;
-    bool owes_accept; /* to a renewal that came within its request */
+    struct mesh_parcel parcel; /* of its own messages: nobody's takes another's place */
+    bool owes_accept;          /* to a renewal that came within its request */
     struct accept accept;
     struct mesh_bucket requests;
     struct mesh_bucket handshakes; /* that it began without a session, and with one */
@@ -175,18 +186,6 @@ struct mesh_letter {
     uint8_t body[MESH_LETTER_MAX];
 };
 
-/* A message that comes in pieces. */
-struct mesh_parcel {
-    uint64_t author; /* 0: free */
-    struct mono begun;
-    uint32_t sequence;
-    uint8_t kind;
-    uint8_t fragments;
-    uint16_t got; /* a bit for each */
-    uint16_t size[MESH_FRAGMENTS_MAX];
-    uint8_t octets[MESH_FRAGMENTS_MAX * MESH_FRAGMENT_SIZE];
-};
-
 /* An address that is asked who it is. */
 struct mesh_try {
     uint32_t association; /* in actions and events; 0: the place is free */
@@ -246,7 +245,6 @@ struct mesh {
     unsigned maintained;
     uint32_t post_sequence;
     struct mesh_letter letters[MESH_LETTERS_MAX];
-    struct mesh_parcel parcels[MESH_PARCELS_MAX];
     uint64_t post_counts[MESH_POST_VERDICTS];
     struct mesh_try tries[MESH_TRIES_MAX];
     uint32_t next_association;

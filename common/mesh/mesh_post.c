@@ -240,55 +240,44 @@ static enum mesh_post_verdict take_whole(struct mesh *mesh, struct mesh_contact 
     }
 }
 
-/* The pieces of that message: those that are there, or a free place, or the oldest's. One author
- * has one at a time. */
-static struct mesh_parcel *find_parcel(struct mesh *mesh, const struct report_message *message,
-                                       struct mono now)
+/* The pieces of that message, in place of those of another. */
+static struct mesh_parcel *find_parcel(struct mesh_contact *contact,
+                                       const struct report_message *message, struct mono now)
 {
-    struct mesh_parcel *place = &mesh->parcels[0];
-    for (size_t i = 0; i < MESH_PARCELS_MAX; i++) {
-        struct mesh_parcel *parcel = &mesh->parcels[i];
-        if (parcel->author == message->author) {
-            place = parcel;
-            break;
-        }
-        bool is_free = parcel->author == 0 || now.ns - parcel->begun.ns > PARCEL_LIFE_NS;
-        bool is_older = place->author != 0 && parcel->begun.ns < place->begun.ns;
-        place = is_free || is_older ? parcel : place;
+    struct mesh_parcel *parcel = &contact->parcel;
+    if (parcel->got == 0 || now.ns - parcel->begun.ns > PARCEL_LIFE_NS ||
+        parcel->sequence != message->sequence || parcel->kind != message->kind ||
+        parcel->fragments != message->fragments) {
+        memset(parcel, 0, offsetof(struct mesh_parcel, octets));
+        parcel->begun = now;
+        parcel->sequence = message->sequence;
+        parcel->kind = message->kind;
+        parcel->fragments = message->fragments;
     }
-    if (place->author != message->author || place->sequence != message->sequence ||
-        place->kind != message->kind || place->fragments != message->fragments) {
-        memset(place, 0, offsetof(struct mesh_parcel, octets));
-        place->author = message->author;
-        place->begun = now;
-        place->sequence = message->sequence;
-        place->kind = message->kind;
-        place->fragments = message->fragments;
-    }
-    return place;
+    return parcel;
 }
 
 /* True when it is whole; *body is then all of it. */
-static bool add_part(struct mesh *mesh, const struct report_message *message, struct mono now,
-                     struct mesh_parcel **parcel, struct bytes *body)
+static bool add_part(struct mesh_contact *contact, const struct report_message *message,
+                     struct mono now, struct bytes *body)
 {
-    *parcel = find_parcel(mesh, message, now);
+    struct mesh_parcel *parcel = find_parcel(contact, message, now);
     bool is_last = message->fragment + 1 == message->fragments;
     if (!is_last && message->body.size != MESH_FRAGMENT_SIZE) {
         return false;
     }
     if (message->body.size > 0) {
-        memcpy((*parcel)->octets + (size_t)message->fragment * MESH_FRAGMENT_SIZE,
-               message->body.data, message->body.size);
+        memcpy(parcel->octets + (size_t)message->fragment * MESH_FRAGMENT_SIZE, message->body.data,
+               message->body.size);
     }
-    (*parcel)->size[message->fragment] = (uint16_t)message->body.size;
-    (*parcel)->got |= (uint16_t)(1U << message->fragment);
-    if ((*parcel)->got != (1U << message->fragments) - 1U) {
+    parcel->size[message->fragment] = (uint16_t)message->body.size;
+    parcel->got |= (uint16_t)(1U << message->fragment);
+    if (parcel->got != (1U << message->fragments) - 1U) {
         return false;
     }
     size_t whole = (size_t)(message->fragments - 1) * MESH_FRAGMENT_SIZE +
-                   (*parcel)->size[message->fragments - 1];
-    *body = bytes_make((*parcel)->octets, whole);
+                   parcel->size[message->fragments - 1];
+    *body = bytes_make(parcel->octets, whole);
     return true;
 }
 
@@ -314,7 +303,6 @@ static enum mesh_post_verdict take(struct mesh *mesh, struct mesh_contact *conta
                                    struct bytes field, struct mono now, struct actions *out)
 {
     struct report_message message;
-    struct mesh_parcel *parcel;
     struct bytes body;
     enum mesh_post_verdict verdict = judge_form(mesh, contact, field, &message);
     if (verdict != MESH_POST_TAKEN) {
@@ -328,12 +316,12 @@ static enum mesh_post_verdict take(struct mesh *mesh, struct mesh_contact *conta
                                 IDENTITY_MESSAGE, covered, message.signature.data)) {
         return MESH_POST_FORGED;
     }
-    if (!add_part(mesh, &message, now, &parcel, &body)) {
+    if (!add_part(contact, &message, now, &body)) {
         return MESH_POST_PART;
     }
     contact->post_seen = message.sequence;
     verdict = take_whole(mesh, contact, message.kind, body, now, out);
-    parcel->author = 0;
+    contact->parcel.got = 0;
     return verdict;
 }
 

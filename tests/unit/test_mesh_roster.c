@@ -305,6 +305,31 @@ static void test_memories(void)
     mesh_world_clear(&world);
 }
 
+/* However many begin messages: what a member sends in pieces is put together. */
+static void test_pieces(void)
+{
+    static uint8_t news[2 * MESH_FRAGMENT_SIZE];
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, MESH_WORLD_MAX);
+    mesh_world_start_all(&world);
+    struct mesh *mesh = world.nodes[0];
+    for (size_t i = 1; i < MESH_WORLD_MAX; i++) {
+        CU_ASSERT_EQUAL(mesh_world_exchange(&world, i, 0, &opened), MESH_TIME);
+        mesh_post(world.nodes[i], 0, REPORT_EVIDENCE, bytes_make(news, sizeof(news)), world.now);
+    }
+    for (int piece = 0; piece < 2; piece++) {
+        for (size_t i = 1; i < MESH_WORLD_MAX; i++) {
+            mesh_world_pass(&world, NS_PER_S);
+            CU_ASSERT_EQUAL(mesh_world_exchange(&world, i, 0, &opened), MESH_TIME);
+        }
+        CU_ASSERT_EQUAL(mesh->post_counts[MESH_POST_PART], MESH_WORLD_MAX - 1);
+    }
+    /* Each was read as a whole, and is no evidence. */
+    CU_ASSERT_EQUAL(mesh->post_counts[MESH_POST_REFUSED], MESH_WORLD_MAX - 1);
+    mesh_world_clear(&world);
+}
+
 static const struct unit_case cases[] = {
     {"a goodbye comes before all else", test_goodbye_comes_first},
     {"comes back", test_return},
@@ -316,5 +341,6 @@ static const struct unit_case cases[] = {
     {"the sender's contact stays", test_sender_stays},
     {"verdicts stay", test_verdicts_stay},
     {"memories", test_memories},
+    {"messages in pieces", test_pieces},
 };
 UNIT_MAIN("mesh_roster", cases)
