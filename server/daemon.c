@@ -66,6 +66,11 @@ static bool reload(struct daemon *daemon)
                     "was changed");
         return false;
     }
+    if (setup != NULL && !timekeeper_accepts(daemon->timekeeper, setup)) {
+        setup_destroy(setup);
+        log_message(LOG_LEVEL_ERROR, "reload: nothing was changed");
+        return false;
+    }
     if (setup == NULL || !take_setup(daemon, setup)) {
         if (!daemon->has_mixture) {
             setup_destroy(setup);

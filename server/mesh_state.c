@@ -2,6 +2,7 @@
 #include "server/mesh_state.h"
 #include "common/auth/identity.h"
 #include "common/host/files.h"
+#include "common/host/log.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -13,6 +14,8 @@
 #define TEXT_SIZE_MAX 65536
 #define FIRST_LINE "chimed members 1\n"
 #define LINE_MAX_SIZE 64
+#define DOCUMENT_TEXT_MAX (MEMBERSHIP_NAME_MAX + 64)
+#define DOCUMENT_FORMAT "chimed membership 1\n%s %" PRIu32 "\n"
 #define GRANULES_PER_ERA (INT64_C(1) << 48)
 
 static bool make_path(const struct mesh_state *state, const char *name, char path[PATH_MAX])
@@ -138,6 +141,35 @@ static void read_members(struct mesh_state *state, char error[MESH_STATE_ERROR_M
     free(text);
 }
 
+/* Which document was in force. No other spelling than that of mesh_state_keep(). */
+static void read_document(struct mesh_state *state, char error[MESH_STATE_ERROR_MAX])
+{
+    char path[PATH_MAX];
+    char again[DOCUMENT_TEXT_MAX];
+    char mesh[MEMBERSHIP_NAME_MAX + 1];
+    uint32_t serial;
+    char *text = NULL;
+    if (!make_path(state, MESH_STATE_DOCUMENT_FILE, path) ||
+        files_read_text(path, TEXT_SIZE_MAX, &text) != 0) {
+        return;
+    }
+    bool ok = sscanf(text, "chimed membership 1\n%31s %10" SCNu32, mesh, &serial) == 2;
+    if (ok) {
+        snprintf(again, sizeof(again), DOCUMENT_FORMAT, mesh, serial);
+        ok = strcmp(again, text) == 0;
+    }
+    free(text);
+    if (ok) {
+        memcpy(state->document_mesh, mesh, sizeof(mesh));
+        state->document_serial = serial;
+    } else {
+        snprintf(error, MESH_STATE_ERROR_MAX,
+                 "%.300s is damaged: a membership document older than the one in force would not "
+                 "be noticed at this start; see to it that the newest is there",
+                 path);
+    }
+}
+
 static bool take_lock(struct mesh_state *state, char error[MESH_STATE_ERROR_MAX])
 {
     int status = files_lock(state->folder, &state->lock);
@@ -174,6 +206,7 @@ bool mesh_state_open(struct mesh_state *state, const char *folder, uint64_t id, 
     }
     state->is_open = true;
     read_members(state, error);
+    read_document(state, error);
     read_node(state, id, now, error);
     return mesh_state_raise(state, error);
 }
@@ -184,6 +217,38 @@ void mesh_state_close(struct mesh_state *state)
         files_unlock(state->lock);
         uv_mutex_destroy(&state->mutex);
         state->is_open = false;
+    }
+}
+
+bool mesh_state_accepts(const struct mesh_state *state, const struct membership *membership,
+                        char error[MESH_STATE_ERROR_MAX])
+{
+    if (membership == NULL || strcmp(membership->mesh, state->document_mesh) != 0 ||
+        membership->serial >= state->document_serial) {
+        return true;
+    }
+    snprintf(error, MESH_STATE_ERROR_MAX,
+             "the document of mesh '%s' has serial %" PRIu32 ", and one with serial %" PRIu32
+             " was in force here: an older one does not replace it; put the newest one there, or "
+             "have 'chime certify --membership' sign this one with a serial above %" PRIu32,
+             membership->mesh, membership->serial, state->document_serial, state->document_serial);
+    return false;
+}
+
+void mesh_state_keep(struct mesh_state *state, const struct membership *membership)
+{
+    char text[DOCUMENT_TEXT_MAX];
+    char error[MESH_STATE_ERROR_MAX];
+    if (membership == NULL || (strcmp(membership->mesh, state->document_mesh) == 0 &&
+                               membership->serial == state->document_serial)) {
+        return;
+    }
+    memcpy(state->document_mesh, membership->mesh, sizeof(state->document_mesh));
+    state->document_serial = membership->serial;
+    snprintf(text, sizeof(text), DOCUMENT_FORMAT, membership->mesh, membership->serial);
+    if (state->is_open &&
+        !write_file(state, MESH_STATE_DOCUMENT_FILE, text, error, MESH_STATE_ERROR_MAX)) {
+        log_message(LOG_LEVEL_WARNING, "mesh: %s", error);
     }
 }
 

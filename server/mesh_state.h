@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* mesh_state.h - what a node of a mesh keeps over a restart, in the folder state-dir: "mesh", who
- * it is and what it told (node_state.h), and "members", how far the others were. The folder is
- * locked, so that no two processes speak for one node. Two threads may save. */
+ * it is and what it told (node_state.h), "members", how far the others were, and "membership", the
+ * document that was in force, since no older one may replace it. The folder is locked, so that no
+ * two processes speak for one node. Two threads may save. */
 #ifndef SERVER_MESH_STATE_H
 #define SERVER_MESH_STATE_H
+#include "common/auth/membership.h"
 #include "common/auth/node_state.h"
 #include "common/base/action.h"
 #include "common/mesh/mesh.h"
@@ -11,6 +13,7 @@
 
 #define MESH_STATE_ERROR_MAX 1024
 #define MESH_STATE_MEMBERS_FILE "members"
+#define MESH_STATE_DOCUMENT_FILE "membership"
 
 struct mesh_state { /* read freely by the thread that opened it, but for what is under the mutex;
                      * changed by the calls below only */
@@ -25,6 +28,8 @@ struct mesh_state { /* read freely by the thread that opened it, but for what is
     struct hlc_bound hlc;  /* run's; the era is the one nearest to the clock */
     size_t memory_count;   /* as they were found */
     struct mesh_memory memories[MESH_MEMBERS_MAX];
+    char document_mesh[MEMBERSHIP_NAME_MAX + 1]; /* of the document in force; empty: none was */
+    uint32_t document_serial;
     size_t staged_count;
     struct mesh_memory staged[MESH_MEMBERS_MAX];
 };
@@ -40,6 +45,12 @@ void mesh_state_close(struct mesh_state *state);
 /* The engine begins anew: another incarnation, durable when this returns true. It goes
  * on behind the bound that is durable by then. */
 bool mesh_state_raise(struct mesh_state *state, char error[MESH_STATE_ERROR_MAX]) MUST_CHECK;
+/* May the node count by that document? False, with a sentence, if it is older than the one of the
+ * same mesh that was in force, before a restart too. NULL: there is none, and it may. */
+bool mesh_state_accepts(const struct mesh_state *state, const struct membership *membership,
+                        char error[MESH_STATE_ERROR_MAX]) MUST_CHECK;
+/* It is in force now (NULL: nothing is changed), and that is durable, or a warning in the log. */
+void mesh_state_keep(struct mesh_state *state, const struct membership *membership);
 /* What the next save of SAVED_MEMBERS writes. */
 void mesh_state_stage(struct mesh_state *state, const struct mesh_memory *memories, size_t count);
 /* Performs SAVED_HLC and SAVED_MEMBERS: it is durable when this returns true. Any thread. */

@@ -250,6 +250,17 @@ static void restore_rate(struct timekeeper *timekeeper)
     }
 }
 
+bool timekeeper_accepts(const struct timekeeper *timekeeper, const struct setup *setup)
+{
+    char error[MESH_STATE_ERROR_MAX];
+    bool ok = mesh_state_accepts(&timekeeper->mesh, setup->credentials.membership, error);
+    if (!ok) {
+        log_message(LOG_LEVEL_ERROR, "[mesh] membership: '%s': %s",
+                    setup->config.mesh.membership.path, error);
+    }
+    return ok;
+}
+
 /* Reads what the node of the mesh told the others, where there is one. */
 static bool open_mesh(struct timekeeper *timekeeper)
 {
@@ -270,7 +281,11 @@ static bool open_mesh(struct timekeeper *timekeeper)
     if (error[0] != '\0') {
         log_message(ok ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "mesh: %s", error);
     }
-    return ok;
+    if (!ok || !timekeeper_accepts(timekeeper, timekeeper->setup)) {
+        return false;
+    }
+    mesh_state_keep(&timekeeper->mesh, timekeeper->setup->credentials.membership);
+    return true;
 }
 
 static bool make_node(struct timekeeper *timekeeper)
@@ -382,6 +397,7 @@ bool timekeeper_configure(struct timekeeper *timekeeper, const struct setup *set
         return false;
     }
     timekeeper->setup = setup;
+    mesh_state_keep(&timekeeper->mesh, setup->credentials.membership);
     return true;
 }
 

@@ -119,6 +119,16 @@ leave_and_return() {
     expect_agreement "node 4 is back" 1 2 3 4
 }
 
+# A backup brings the document back by which node 3 is no more revoked.
+refuse_older() {
+    cp "$WORK/members" "$WORK/members.newest"
+    sign_membership 1 4
+    chime_node 1 reload > "$WORK/reload1.log" 2>&1 && fail "node 1 took an older document than it had"
+    grep -q "has serial 1, and one with serial 2 was in force" "$WORK"/node1.*.log || fail "node 1 should say why"
+    mv "$WORK/members.newest" "$WORK/members"
+    chime_node 1 reload > "$WORK/reload1.log" 2>&1 || fail "$(cat "$WORK/reload1.log")"
+}
+
 revoke() {
     sign_membership 2 3 3
     kill -HUP "${PID[1]}"
@@ -134,6 +144,7 @@ revoke() {
         fail "node 3 should be answered by nobody: $(known_to 3)"
     chime_node 3 reload > "$WORK/reload3.log" 2>&1 && fail "node 3 took a document that revokes it"
     grep -q "revokes the key of this node" "$WORK"/node3.*.log || fail "node 3 should say why"
+    refuse_older
     expect_all "node 3 is revoked" 1 2 4
     expect_agreement "node 3 is revoked" 1 2 4
 }

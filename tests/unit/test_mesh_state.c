@@ -40,6 +40,7 @@ static void close_world(void)
 {
     (void)unlink(path_of("mesh"));
     (void)unlink(path_of("members"));
+    (void)unlink(path_of("membership"));
     CU_ASSERT_EQUAL(rmdir(world.folder), 0);
 }
 
@@ -164,6 +165,54 @@ static void stamps_find_their_era(void)
     close_world();
 }
 
+static void an_older_document_is_refused(void)
+{
+    static struct membership document = {.mesh = "office", .serial = 7};
+    open_world();
+    write_node(1, 0);
+    struct mesh_state *state = open_state();
+    CU_ASSERT_TRUE(mesh_state_accepts(state, NULL, world.error));
+    mesh_state_keep(state, NULL);
+    CU_ASSERT_TRUE(mesh_state_accepts(state, &document, world.error));
+    mesh_state_keep(state, &document);
+    for (int start = 0; start < 2; start++) {
+        document.serial = 6;
+        CU_ASSERT_FALSE(mesh_state_accepts(state, &document, world.error));
+        CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "'office' has serial 6, and one with serial 7"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "with a serial above 7"));
+        for (document.serial = 7; document.serial < 9; document.serial++) {
+            CU_ASSERT_TRUE(mesh_state_accepts(state, &document, world.error));
+        }
+        close_state(state);
+        state = open_state();
+        CU_ASSERT_STRING_EQUAL(world.error, "");
+    }
+    /* A document of another mesh is neither older nor newer. */
+    document = (struct membership){.mesh = "lab", .serial = 1};
+    CU_ASSERT_TRUE(mesh_state_accepts(state, &document, world.error));
+    close_state(state);
+    close_world();
+}
+
+static void a_damaged_document_file_is_said(void)
+{
+    static const char *const texts[] = {"", "chimed membership 2\noffice 7\n",
+                                        "chimed membership 1\noffice\n",
+                                        "chimed membership 1\noffice 7\n8\n"};
+    static const struct membership document = {.mesh = "office", .serial = 6};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        open_world();
+        write_node(1, 0);
+        write_text("membership", texts[i]);
+        struct mesh_state *state = open_state();
+        CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "membership is damaged"));
+        CU_ASSERT_FALSE(state->is_lost);
+        CU_ASSERT_TRUE(mesh_state_accepts(state, &document, world.error));
+        close_state(state);
+        close_world();
+    }
+}
+
 static void what_is_lost_does_not_join(void)
 {
     static const char *const texts[] = {
@@ -235,6 +284,8 @@ static const struct unit_case cases[] = {
     {"saves are read back", saves_are_read_back},
     {"another run goes on behind the bound", another_run_goes_on_behind_the_bound},
     {"stamps find their era", stamps_find_their_era},
+    {"an older document is refused", an_older_document_is_refused},
+    {"a damaged document file is said", a_damaged_document_file_is_said},
     {"what is lost does not join", what_is_lost_does_not_join},
     {"two can't have one folder", two_can_t_have_one_folder},
     {"the last incarnation is said", the_last_incarnation_is_said},
