@@ -432,6 +432,7 @@ bool mesh_configure(struct mesh *mesh, const struct mesh_options *options, struc
         carry_over(mesh, fresh, i);
     }
     drop_orphaned(mesh);
+    enum mesh_algorithm before = mesh->options.algorithm;
     free_copies(&mesh->options);
     mesh->options = fresh->options;
     mesh->count = fresh->count;
@@ -443,6 +444,7 @@ bool mesh_configure(struct mesh *mesh, const struct mesh_options *options, struc
     mesh->hlc.max_offset_ns = same.max_offset_ns;
     mesh->report.is_set = false;
     mesh_join_restart(mesh, now.mono);
+    mesh_berkeley_configure(mesh, before, now.mono);
     secret_wipe(fresh, sizeof(*fresh));
     free(fresh);
     mesh->view_version++;

@@ -19,6 +19,20 @@ void mesh_berkeley_init(struct mesh *mesh, struct mono now)
     }
 }
 
+void mesh_berkeley_configure(struct mesh *mesh, enum mesh_algorithm before, struct mono now)
+{
+    struct berkeley *berkeley = &mesh->berkeley;
+    if (before != mesh->options.algorithm) {
+        mesh->has_difference = false;
+        mesh_berkeley_init(mesh, now);
+    } else if (is_on(mesh)) {
+        int64_t next_ns = now.ns + mesh->options.interval_ns;
+        berkeley->options.interval_ns = mesh->options.interval_ns;
+        berkeley->options.gamma_ns = mesh->options.gamma_ns;
+        berkeley->deadline.ns = next_ns < berkeley->deadline.ns ? next_ns : berkeley->deadline.ns;
+    }
+}
+
 struct mono mesh_berkeley_deadline(const struct mesh *mesh)
 {
     return is_on(mesh) ? berkeley_deadline(&mesh->berkeley) : (struct mono){MESH_NEVER};

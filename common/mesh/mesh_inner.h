@@ -446,6 +446,8 @@ enum mesh_post_verdict mesh_judge_accusation(struct mesh *mesh, struct mesh_cont
 
 /* mesh_berkeley.c; without that algorithm nothing happens. */
 void mesh_berkeley_init(struct mesh *mesh, struct mono now);
+/* A reload: the options are new, before is the algorithm until now. An election goes on. */
+void mesh_berkeley_configure(struct mesh *mesh, enum mesh_algorithm before, struct mono now);
 /* Elects, and coordinates if we are elected. */
 void mesh_berkeley_run(struct mesh *mesh, const struct mesh_outlook *outlook, struct mono now);
 struct mono mesh_berkeley_deadline(const struct mesh *mesh);

@@ -330,6 +330,44 @@ static void test_pieces(void)
     mesh_world_clear(&world);
 }
 
+static void reload_as(struct mesh_world *world, const struct mesh_options *options)
+{
+    char error[MESH_ERROR_MAX];
+    CU_ASSERT_TRUE(mesh_configure(world->nodes[0], options, mesh_world_reading(world), error));
+}
+
+/* Another algorithm begins at the reload, and runs at its own interval. */
+static void test_algorithm_changed(void)
+{
+    struct mesh_world world;
+    mesh_world_init(&world, 3);
+    mesh_world_start_all(&world);
+    const struct mesh *mesh = world.nodes[0];
+    struct mesh_options options = mesh_world_options(&world, 0);
+    CU_ASSERT_EQUAL(mesh_berkeley_deadline(mesh).ns, MESH_NEVER);
+    options.algorithm = MESH_BERKELEY;
+    reload_as(&world, &options);
+    CU_ASSERT_EQUAL(mesh->berkeley.options.id, mesh->id);
+    CU_ASSERT_EQUAL(mesh->berkeley.options.members, 3);
+    mesh_world_pass(&world, NS_PER_S);
+    mesh_world_run(&world, 0);
+    CU_ASSERT_EQUAL(mesh_berkeley_deadline(mesh).ns, world.now.ns + options.interval_ns);
+    /* Of the same algorithm the election goes on. */
+    mesh_world_pass(&world, NS_PER_S);
+    struct mono stands_from = mesh->berkeley.stands_from;
+    options.interval_ns = 2 * NS_PER_S;
+    options.gamma_ns = 7 * NS_PER_MS;
+    reload_as(&world, &options);
+    CU_ASSERT_EQUAL(mesh->berkeley.options.interval_ns, 2 * NS_PER_S);
+    CU_ASSERT_EQUAL(mesh->berkeley.options.gamma_ns, 7 * NS_PER_MS);
+    CU_ASSERT_EQUAL(mesh_berkeley_deadline(mesh).ns, world.now.ns + 2 * NS_PER_S);
+    CU_ASSERT_EQUAL(mesh->berkeley.stands_from.ns, stands_from.ns);
+    options.algorithm = MESH_AGREEMENT;
+    reload_as(&world, &options);
+    CU_ASSERT_EQUAL(mesh_berkeley_deadline(mesh).ns, MESH_NEVER);
+    mesh_world_clear(&world);
+}
+
 static const struct unit_case cases[] = {
     {"a goodbye comes before all else", test_goodbye_comes_first},
     {"comes back", test_return},
@@ -338,6 +376,7 @@ static const struct unit_case cases[] = {
     {"missed", test_missed},
     {"moved, and a reload", test_reload},
     {"revoked at a reload", test_revoked_at_reload},
+    {"the algorithm changes at a reload", test_algorithm_changed},
     {"the sender's contact stays", test_sender_stays},
     {"verdicts stay", test_verdicts_stay},
     {"memories", test_memories},
