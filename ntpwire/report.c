@@ -2,6 +2,7 @@
 #include "ntpwire/report.h"
 
 #include "ntpwire/report_field.h"
+#include "ntpwire/timestamp.h"
 
 #include <string.h>
 
@@ -292,6 +293,13 @@ uint32_t report_width_from_ns(int64_t width_ns)
     }
     int64_t units = (width_ns * F28_PER_S + NS_PER_S - 1) / NS_PER_S;
     return units < REPORT_WIDTH_UNBOUNDED ? (uint32_t)units : REPORT_WIDTH_UNBOUNDED;
+}
+
+int64_t report_as_of_unix_ns(const struct report *report, int64_t pivot_unix_ns)
+{
+    int64_t tai_ns = report->tai_offset_s * INT64_C(1000000000);
+    struct timestamp as_of = {report->as_of};
+    return timestamp_to_unix_ns(as_of, pivot_unix_ns + tai_ns) - tai_ns;
 }
 
 int64_t report_width_to_ns(uint32_t width_f28)

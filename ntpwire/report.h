@@ -236,6 +236,9 @@ enum report_verdict report_packet_read(struct bytes datagram, const struct exten
  * under 16 s, which reads as INT64_MAX. */
 uint32_t report_width_from_ns(int64_t width_ns);
 int64_t report_width_to_ns(uint32_t width_f28);
+/* The as-of time as UTC or mesh time counts, since 1970, near to that pivot: less the leap seconds
+ * that its author knew of. */
+int64_t report_as_of_unix_ns(const struct report *report, int64_t pivot_unix_ns);
 /* Does it vouch for an interval that ends on both sides? */
 static inline bool report_is_bounded(const struct report *report)
 {

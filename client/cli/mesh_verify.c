@@ -71,7 +71,7 @@ static const char *meaning_of(enum evidence_kind kind)
 
 static const char *format_as_of(const struct report *report, char out[DATE_ROOM])
 {
-    int64_t ns = timestamp_to_unix_ns((struct timestamp){report->as_of}, PIVOT_NS);
+    int64_t ns = report_as_of_unix_ns(report, PIVOT_NS);
     time_t seconds = (time_t)(ns / NS_PER_S);
     struct tm parts;
     char date[DATE_ROOM / 2 + 4];
@@ -155,8 +155,7 @@ static void put_reports(struct json *json, const struct proof *proof)
         json_put_integer(json, "key_epoch", report->key_epoch);
         json_put_integer(json, "incarnation", report->incarnation);
         json_put_integer(json, "sequence", report->sequence);
-        json_put_integer(json, "as_of_ns",
-                         timestamp_to_unix_ns((struct timestamp){report->as_of}, PIVOT_NS));
+        json_put_integer(json, "as_of_ns", report_as_of_unix_ns(report, PIVOT_NS));
         json_put_string(json, "hlc", identity_id_format(report->hlc, text));
         json_close_object(json);
     }

@@ -207,14 +207,6 @@ static void keep(struct mesh *mesh, struct mesh_contact *contact, const struct r
     memcpy(mesh->previous, digest, sizeof(mesh->previous));
 }
 
-/* The as-of time as UTC or mesh time counts, near to a timestamp of the same clock. */
-static int64_t as_of_ns(const struct report *report, int64_t pivot_ns)
-{
-    int64_t tai_ns = report->tai_offset_s * NS_PER_S;
-    struct timestamp as_of = {report->as_of};
-    return timestamp_to_unix_ns(as_of, pivot_ns + tai_ns) - tai_ns;
-}
-
 static bool is_signed(const struct mesh *mesh, const struct mesh_contact *contact,
                       struct bytes field, const uint8_t *signature)
 {
@@ -227,7 +219,7 @@ static bool is_twin(const struct mesh *mesh, const struct mesh_contact *contact,
                     const struct report *report)
 {
     int64_t now_ns = mesh->own.clock.ns;
-    int64_t age_ns = now_ns - as_of_ns(report, now_ns);
+    int64_t age_ns = now_ns - report_as_of_unix_ns(report, now_ns);
     return contact->has_report &&
            compare_runs(report, contact->report.key_epoch, contact->report.incarnation) < 0 &&
            age_ns < REPORT_AGE_NS_MAX && age_ns > -REPORT_AGE_NS_MAX;
@@ -293,7 +285,7 @@ enum mesh_verdict mesh_report_claim(const struct mesh *mesh, const struct mesh_c
     const struct report *report = &contact->report;
     int64_t pivot_ns = mesh->own.clock.ns;
     int64_t sent_ns = timestamp_to_unix_ns(header->transmit, pivot_ns);
-    int64_t age_ns = sent_ns - as_of_ns(report, sent_ns);
+    int64_t age_ns = sent_ns - report_as_of_unix_ns(report, sent_ns);
     if (age_ns < -REPORT_EARLY_NS || age_ns > REPORT_AGE_NS_MAX) {
         return MESH_FUTURE;
     }

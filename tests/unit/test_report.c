@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ntpwire/report.h"
+#include "ntpwire/timestamp.h"
 
 #include "tests/unit/unit.h"
 
@@ -465,9 +466,19 @@ static void every_verdict_has_a_name(void)
     CU_ASSERT_STRING_EQUAL(report_verdict_name(REPORT_VERDICTS), "unknown verdict");
 }
 
+/* As-of counts without leap seconds, so 37 s later than UTC where those are known. */
+static void as_of_is_read_as_utc(void)
+{
+    const int64_t at_ns = INT64_C(1780000000500000000);
+    struct timestamp tai = timestamp_from_unix_ns(at_ns + INT64_C(37000000000));
+    struct report report = {.as_of = tai.bits, .tai_offset_s = 37};
+    CU_ASSERT_EQUAL(report_as_of_unix_ns(&report, at_ns), at_ns);
+}
+
 static const struct unit_case cases[] = {
     {"report comes back", report_comes_back},
     {"report stands where the text says", report_stands_where_the_text_says},
+    {"as-of is read as UTC", as_of_is_read_as_utc},
     {"report cut anywhere is dropped", report_cut_anywhere_is_dropped},
     {"every other length is dropped", every_other_length_is_dropped},
     {"report octets that decide", report_octets_that_decide},
