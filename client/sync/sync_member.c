@@ -149,7 +149,9 @@ void sync_member_receive(struct sync *sync, uint64_t id, const struct event *eve
     sync_learn_address(sync, entry, &event->datagram.destination);
     enum source_news news =
         source_member_receive(entry->source, &event->datagram, claim, event->now, out);
-    entry->is_untried = news == SOURCE_SAMPLED;
+    /* A step too: or a clock that jumps at every other answer would never be judged. An honest one
+     * that steps vouches for an interval that holds all the same. */
+    entry->is_untried = news == SOURCE_SAMPLED || news == SOURCE_STEPPED;
     sync_take_news(sync, entry, news, event->now, out);
     sync->stepped_ns = 0;
 }

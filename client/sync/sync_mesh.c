@@ -9,6 +9,8 @@
 
 /* So long after the start nobody gives up on UTC. */
 #define PATIENCE_NS (30 * NS_PER_S)
+/* Nor does anybody ask for so many polls whether those that claim UTC agree on it. */
+#define UTC_POLLS 16
 /* Our line as a clock's estimate: it is what it is. The sd lets the system's clock follow within
  * half a minute. */
 #define LINE_SD_NS 1e4
@@ -73,17 +75,51 @@ size_t sync_mesh_faults(const struct sync *sync)
     return faults;
 }
 
-/* f + 1 members that have a way to UTC will have it agreed soon. */
-static bool is_utc_coming(const struct sync *sync)
+/* The longest in use: who is asked less often is measured less often. */
+static int64_t longest_poll_ns(const struct sync *sync)
+{
+    int64_t poll_ns = MESHTIME_TICK_NS;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        int64_t each_ns = timestamp_log2_to_ns(source_poll_log2(sync->table.entries[i].source));
+        poll_ns = is_heard(sync, &sync->table.entries[i]) && each_ns > poll_ns ? each_ns : poll_ns;
+    }
+    return poll_ns;
+}
+
+static bool says_utc(const struct sync *sync, const struct sync_entry *entry)
+{
+    const struct member_claim *claim = source_claim(entry->source);
+    return sync_is_member(sync, entry) && claim != NULL && !sync_is_silent(entry) &&
+           claim->hops != SYNC_HOPS_NONE;
+}
+
+/* How many of those whose intervals of UTC reach to where that of the entry begins. */
+static size_t count_meeting(const struct sync *sync, const struct sync_entry *entry)
 {
     size_t count = 0;
     for (size_t i = 0; i < sync->table.count; i++) {
-        const struct sync_entry *entry = &sync->table.entries[i];
-        const struct member_claim *claim = source_claim(entry->source);
-        count += sync_is_member(sync, entry) && claim != NULL && !sync_is_silent(entry) &&
-                 claim->hops != SYNC_HOPS_NONE;
+        const struct sync_entry *other = &sync->table.entries[i];
+        count += says_utc(sync, other) && other->is_candidate &&
+                 interval_contains(other->interval, entry->interval.earliest_ns);
     }
-    return count > sync->judgement.faults;
+    return count;
+}
+
+/* f + 1 members that have a way to UTC will have it agreed soon. After a while only if what they
+ * say of it is one time: f that lie, and one that does not, would keep us waiting for ever. */
+static bool is_utc_coming(const struct sync *sync, struct mono now)
+{
+    bool is_young = now.ns - sync->started.ns < UTC_POLLS * longest_poll_ns(sync);
+    size_t count = 0, most = 0;
+    for (size_t i = 0; i < sync->table.count; i++) {
+        const struct sync_entry *entry = &sync->table.entries[i];
+        count += says_utc(sync, entry);
+        if (says_utc(sync, entry) && entry->is_candidate) {
+            size_t meeting = count_meeting(sync, entry);
+            most = meeting > most ? meeting : most;
+        }
+    }
+    return (is_young ? count : most) > sync->judgement.faults;
 }
 
 void sync_mesh_gather(const struct sync *sync, struct reading now, struct wall ours,
@@ -195,17 +231,6 @@ void sync_mesh_tell_jump(struct sync *sync, int64_t jump_ns, bool is_first, stru
     sync_end_epoch(sync, reason, out);
 }
 
-/* The longest in use: who is asked less often is measured less often. */
-static int64_t longest_poll_ns(const struct sync *sync)
-{
-    int64_t poll_ns = MESHTIME_TICK_NS;
-    for (size_t i = 0; i < sync->table.count; i++) {
-        int64_t each_ns = timestamp_log2_to_ns(source_poll_log2(sync->table.entries[i].source));
-        poll_ns = is_heard(sync, &sync->table.entries[i]) && each_ns > poll_ns ? each_ns : poll_ns;
-    }
-    return poll_ns;
-}
-
 /* Did we move, others have to see us where we are now. */
 void sync_mesh_begin_settling(struct sync *sync, struct mono now)
 {
@@ -234,7 +259,7 @@ static bool may_enter(const struct sync *sync, const struct sync_choir *choir, s
 {
     return now.ns - sync->started.ns >= PATIENCE_NS && !sync_is_bounded(sync) &&
            sync->condition != SYNC_PANIC && is_majority(sync, choir->heard) && choir->count > 0 &&
-           !is_utc_coming(sync);
+           !is_utc_coming(sync, now);
 }
 
 /* Steers, and tells, after the line was moved or the sources were judged. */

@@ -12,6 +12,7 @@
 #define APART_NS (5 * NS_PER_MS)
 /* A line is read to the nanosecond, and so is what is served by it. */
 #define ROUNDING_NS 2
+#define MEMORY_POLLS 10
 
 /* A reading is older than now by some seconds, in which the other line may have been slewed. */
 static int64_t slewed_ns(const struct sync_entry *entry, struct mono now)
@@ -26,16 +27,31 @@ static void widen(struct interval *interval, int64_t by_ns)
     interval->latest_ns += by_ns;
 }
 
+/* Who is silent is not known to have left the mesh's time, until it was silent for long. */
+static bool may_keep(const struct sync *sync, const struct sync_entry *entry)
+{
+    return sync_is_member(sync, entry) &&
+           (sync_mesh_is_trusted(sync, entry) ||
+            sync->table.names[entry->name].verdict.is_only_silent) &&
+           sync_mesh_is_time(sync, source_claim(entry->source));
+}
+
+/* Whoever heard a majority eight polls ago claims the mesh's time for so long; it is reckoned with
+ * for a little longer. */
+static int64_t memory_ns(const struct sync *sync, const struct sync_entry *entry)
+{
+    return sync->options.void_after_ns +
+           MEMORY_POLLS * timestamp_log2_to_ns(source_poll_log2(entry->source));
+}
+
 /* A clock that keeps the mesh's time, as far as it is known where it is. One that is silent for
  * long is not known to keep it. */
 static bool find_clock(const struct sync *sync, const struct sync_entry *entry, struct mono now,
                        int64_t own_ns, struct interval *clock)
 {
     const struct sample *sample = source_sample(entry->source);
-    if (sample == NULL || now.ns - sample->at.ns > sync->options.void_after_ns ||
-        !sync_is_member(sync, entry) || !sync_mesh_is_trusted(sync, entry) ||
-        !sync_mesh_is_time(sync, source_claim(entry->source)) ||
-        !source_clock_interval(entry->source, now, clock)) {
+    if (sample == NULL || now.ns - sample->at.ns > memory_ns(sync, entry) ||
+        !may_keep(sync, entry) || !source_clock_interval(entry->source, now, clock)) {
         return false;
     }
     widen(clock, slewed_ns(entry, now));

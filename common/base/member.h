@@ -34,6 +34,7 @@ enum member_weight {
 struct member_verdict {
     uint64_t id;
     enum member_weight weight;
+    bool is_only_silent; /* watched for its silence, and for nothing that it said */
     double asymmetry_ns; /* to be taken from what is measured of its offset; of the estimate only */
 };
 

@@ -242,8 +242,12 @@ size_t mesh_verdicts(const struct mesh *mesh, struct member_verdict verdicts[MES
         }
         struct graph_finding finding;
         mesh_graph_look(mesh, i, &finding);
-        verdicts[count++] = (struct member_verdict){
-            .id = mesh->members[i].id, .weight = weight, .asymmetry_ns = finding.asymmetry_ns};
+        verdicts[count++] =
+            (struct member_verdict){.id = mesh->members[i].id,
+                                    .weight = weight,
+                                    .is_only_silent = !contact->is_other_membership &&
+                                                      verdict_is_only_silent(&contact->verdict),
+                                    .asymmetry_ns = finding.asymmetry_ns};
     }
     return count;
 }

@@ -57,6 +57,20 @@ enum member_weight verdict_weight(const struct verdict *verdict)
     }
 }
 
+bool verdict_is_only_silent(const struct verdict *verdict)
+{
+    switch (verdict->underneath) {
+    case VERDICT_NEW:
+    case VERDICT_CANDIDATE:
+    case VERDICT_TRUECHIMER:
+        return verdict->is_silent;
+    case VERDICT_SUSPECT:
+        return verdict->is_missed;
+    default:
+        return false;
+    }
+}
+
 bool verdict_take_change(struct verdict *verdict)
 {
     bool is_changed = verdict->is_changed;
@@ -76,6 +90,7 @@ static void enter(struct verdict *verdict, struct mono now, enum verdict_state s
 {
     enum verdict_state shown = verdict_state(verdict);
     verdict->underneath = state;
+    verdict->is_missed = false;
     verdict->entered = now;
     verdict->decayed = now;
     verdict->rounds_now = 0;
@@ -233,6 +248,7 @@ void verdict_round(struct verdict *verdict, struct mono now, const struct verdic
         return;
     }
     remember(verdict, !is_miss);
+    verdict->is_missed = verdict->is_missed && !is_miss;
     switch (verdict->underneath) {
     case VERDICT_TRUECHIMER:
         judge_truechimer(verdict, now, round);
@@ -257,6 +273,7 @@ void verdict_asked(struct verdict *verdict, struct mono now)
     if (unanswered >= VERDICT_UNANSWERED_SUSPECT && verdict->underneath == VERDICT_TRUECHIMER) {
         decay(verdict, now);
         enter(verdict, now, VERDICT_SUSPECT, "left 4 polls unanswered", 0);
+        verdict->is_missed = true;
     }
     if (unanswered > VERDICT_UNANSWERED_MAX && !verdict->is_silent) {
         enum verdict_state shown = verdict_state(verdict);

@@ -59,6 +59,7 @@ const char *verdict_state_name(enum verdict_state state);
 struct verdict { /* changed through the calls below only */
     enum verdict_state underneath;
     bool is_silent;
+    bool is_missed; /* a suspect for its silence alone */
     bool is_changed;
     uint8_t trials;     /* a bit for each of the last rounds, the newest lowest: 1 is a hit */
     uint8_t rounds;     /* of them that took place */
@@ -104,6 +105,8 @@ void verdict_readmit(struct verdict *verdict, struct mono now);
 
 enum verdict_state verdict_state(const struct verdict *verdict);
 enum member_weight verdict_weight(const struct verdict *verdict);
+/* Is it watched for its silence, and for nothing that it said? */
+bool verdict_is_only_silent(const struct verdict *verdict);
 /* Returns true once after each change, so that it can be logged; cause and evidence tell of it. */
 bool verdict_take_change(struct verdict *verdict);
 

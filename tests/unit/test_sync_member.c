@@ -200,6 +200,52 @@ static void test_trials(void)
     sync_world_end(&world);
 }
 
+/* A clock that jumps at every other answer is never sampled as one clock, and judged all the same.
+ */
+static void test_jumping_clock(void)
+{
+    begin(4, 1, 0, 6);
+    sync_world_run(&world, 600 * NS_PER_S);
+    (void)try(3);
+    unsigned misses = 0;
+    for (int i = 0; i < 60; i++) {
+        uint64_t asked = world.servers[3].asked;
+        while (world.servers[3].asked < asked + 2) {
+            sync_world_run(&world, NS_PER_S);
+            misses += try(3) == TRIAL_MISS;
+        }
+        world.servers[3].lie_ns = i % 2 == 0 ? 500 * NS_PER_MS : -500 * NS_PER_MS;
+    }
+    CU_ASSERT_TRUE(misses >= 20);
+    sync_world_end(&world);
+}
+
+/* f that claim UTC, each another one, and one that has it: nobody can tell who, and the others keep
+ * a time of their own meanwhile. */
+static void test_liars_claim_utc(void)
+{
+    sync_world_init(&world, 5);
+    struct sync_options options = mesh_options(2);
+    options.mesh.members = 7;
+    CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 30 * NS_PER_MS));
+    for (size_t i = 0; i < 6; i++) {
+        meet(i, 0);
+        if (i < 3) {
+            world.servers[i].claim = (struct member_claim){
+                .timescale = TIMESCALE_MESH, .timescale_id = 7, .incarnation = 1, .hops = 255};
+        }
+        add(i);
+        weigh(i, MEMBER_AT_FIRST);
+    }
+    world.servers[4].lie_ns = 20 * NS_PER_S;
+    world.servers[5].lie_ns = -20 * NS_PER_S;
+    sync_world_run(&world, 200 * NS_PER_S);
+    CU_ASSERT_NOT_EQUAL(sync_world_status(&world).condition, SYNC_MESH);
+    sync_world_run(&world, 400 * NS_PER_S);
+    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_MESH);
+    sync_world_end(&world);
+}
+
 static void test_verdicts_weigh_the_estimate(void)
 {
     begin(4, 1, 0, 7);
@@ -418,6 +464,8 @@ static const struct unit_case cases[] = {
     {"headers do not matter", test_headers_do_not_matter},
     {"unbounded members are silent", test_unbounded_members_are_silent},
     {"trials leave one out", test_trials},
+    {"a clock that jumps at every other answer", test_jumping_clock},
+    {"liars claim UTC", test_liars_claim_utc},
     {"verdicts weigh the estimate", test_verdicts_weigh_the_estimate},
     {"a spent budget", test_spent_budget},
     {"a spent budget from the start", test_spent_from_the_start},

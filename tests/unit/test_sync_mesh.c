@@ -182,6 +182,40 @@ static void test_partition(void)
     sync_mesh_world_end(&world);
 }
 
+/* Cut off alone, a node does not know that the others' clocks are where they were, nor that they
+ * are not: its interval has them for a while, and grows. */
+static void test_alone(void)
+{
+    struct interval interval;
+    begin(5, 1, 6);
+    sync_mesh_world_run(&world, 900 * NS_PER_S);
+    world.nodes[0].group = 1;
+    int64_t before_ns = 0;
+    for (int i = 0; i < 30; i++) {
+        sync_mesh_world_run(&world, 30 * NS_PER_S);
+        if (i == 3) { /* five polls, and the mesh suspects them */
+            for (size_t j = 1; j < 5; j++) {
+                struct member_verdict verdict = {
+                    .id = j + 1, .weight = MEMBER_WATCHED, .is_only_silent = true};
+                sync_member_weigh(world.nodes[0].sync, &verdict, 1);
+            }
+        }
+        CU_ASSERT_TRUE_FATAL(has_interval(0, &interval));
+        int64_t width_ns = interval.latest_ns - interval.earliest_ns;
+        CU_ASSERT_TRUE(width_ns > before_ns);
+        before_ns = width_ns;
+        struct reading now = sync_mesh_world_now(&world, 0);
+        for (size_t j = 1; j < 5; j++) {
+            int64_t beside_ns = sync_mesh_world_error(&world, j) - sync_mesh_world_error(&world, 0);
+            struct wall served = sync_clock(world.nodes[0].sync, now).wall;
+            CU_ASSERT_TRUE(interval_contains(interval, served.ns + beside_ns));
+        }
+    }
+    sync_mesh_world_run(&world, 400 * NS_PER_S);
+    CU_ASSERT_FALSE(has_interval(0, &interval));
+    sync_mesh_world_end(&world);
+}
+
 static void test_an_exact_half_holds(void)
 {
     begin(4, 1, 5);
@@ -378,6 +412,7 @@ static const struct unit_case cases[] = {
     {"nothing is said of UTC", test_nothing_is_said_of_utc},
     {"liars don't move it", test_liars_don_t_move_it},
     {"a minority waits, and comes back", test_partition},
+    {"cut off alone", test_alone},
     {"an exact half holds", test_an_exact_half_holds},
     {"a latecomer", test_latecomer},
     {"UTC comes and goes", test_utc_comes_and_goes},

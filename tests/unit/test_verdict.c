@@ -34,6 +34,31 @@ static void begin_trusted(void)
     (void)verdict_take_change(&verdict);
 }
 
+/* Silence is told apart from what a member said: what was known of its clock stays known. */
+static void silence_is_told_apart(void)
+{
+    begin_trusted();
+    CU_ASSERT_FALSE(verdict_is_only_silent(&verdict));
+    for (int i = 0; i < 12; i++) {
+        now.ns += POLL_NS;
+        verdict_asked(&verdict, now);
+        CU_ASSERT_EQUAL(verdict_is_only_silent(&verdict), i >= VERDICT_UNANSWERED_SUSPECT);
+        CU_ASSERT_EQUAL(verdict_weight(&verdict) == MEMBER_WATCHED,
+                        i >= VERDICT_UNANSWERED_SUSPECT);
+    }
+    CU_ASSERT_EQUAL(verdict_state(&verdict), VERDICT_UNREACHABLE);
+    play(TRIAL_HIT, 1);
+    CU_ASSERT_TRUE(verdict_is_only_silent(&verdict));
+    play(TRIAL_MISS, 1);
+    CU_ASSERT_FALSE(verdict_is_only_silent(&verdict));
+    play(TRIAL_MISS, 8);
+    CU_ASSERT_EQUAL(verdict_state(&verdict), VERDICT_EXCLUDED);
+    for (int i = 0; i < 12; i++) {
+        verdict_asked(&verdict, now);
+    }
+    CU_ASSERT_FALSE(verdict_is_only_silent(&verdict));
+}
+
 static void takes_180_seconds_to_trust(void)
 {
     begin();
@@ -256,6 +281,7 @@ static const struct unit_case cases[] = {
     {"cools down longer each time", cools_down_longer_each_time},
     {"proof excludes", proof_excludes_and_starts_the_cool_down_anew},
     {"conviction outlasts all but an operator", conviction_outlasts_all_but_an_operator},
+    {"silence is told apart", silence_is_told_apart},
     {"silence keeps the verdict", silence_keeps_the_verdict},
     {"more than four disruptions", more_than_four_disruptions_an_hour_are_misses},
     {"budget counts what is lost", budget_counts_what_is_lost},
