@@ -40,11 +40,6 @@ uint16_t membership_faults_max(size_t nodes)
     return (uint16_t)(deciding == 0 ? 0 : (deciding - 1) / 2);
 }
 
-bool membership_replaces(const struct membership *newer, const struct membership *older)
-{
-    return newer->serial > older->serial && strcmp(newer->mesh, older->mesh) == 0;
-}
-
 bool membership_is_revoked(const struct membership *membership, uint64_t id)
 {
     for (size_t i = 0; i < membership->revoked_count; i++) {

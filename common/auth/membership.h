@@ -93,8 +93,6 @@ bool membership_read_draft(const char *text, const char *name, struct membership
 char *membership_sign(struct membership *membership, const struct identity *ca,
                       const struct identity_scheme *scheme) MUST_CHECK;
 
-/* Is newer of the same mesh, with a higher serial? */
-bool membership_replaces(const struct membership *newer, const struct membership *older);
 bool membership_is_revoked(const struct membership *membership, uint64_t id);
 /* NULL if it is not listed. */
 const struct certificate_node *membership_find(const struct membership *membership, uint64_t id);

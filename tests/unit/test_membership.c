@@ -316,17 +316,6 @@ static void takes_as_many_as_it_says(void)
     identity_destroy(ca);
 }
 
-static void is_replaced_by_a_newer_one(void)
-{
-    static struct membership old = {.mesh = "a", .serial = 2};
-    static struct membership new = {.mesh = "a", .serial = 3};
-    CU_ASSERT_TRUE(membership_replaces(&new, &old));
-    CU_ASSERT_FALSE(membership_replaces(&old, &new));
-    CU_ASSERT_FALSE(membership_replaces(&old, &old));
-    new.mesh[0] = 'b';
-    CU_ASSERT_FALSE(membership_replaces(&new, &old));
-}
-
 /* A newer document is another epoch, but the same mesh and its time. */
 static void keeps_the_time_of_its_mesh(void)
 {
@@ -427,7 +416,6 @@ static const struct unit_case cases[] = {
     {"refuses another spelling", refuses_another_spelling},
     {"explains mistakes", explains_mistakes},
     {"takes as many as it says", takes_as_many_as_it_says},
-    {"is replaced by a newer one", is_replaced_by_a_newer_one},
     {"keeps the time of its mesh", keeps_the_time_of_its_mesh},
     {"signs nothing that is not read back", signs_nothing_that_is_not_read_back},
     {"names a configuration", names_a_configuration},
