@@ -149,11 +149,15 @@ static void read_document(struct mesh_state *state, char error[MESH_STATE_ERROR_
     char mesh[MEMBERSHIP_NAME_MAX + 1];
     uint32_t serial;
     char *text = NULL;
-    if (!make_path(state, MESH_STATE_DOCUMENT_FILE, path) ||
-        files_read_text(path, TEXT_SIZE_MAX, &text) != 0) {
+    if (!make_path(state, MESH_STATE_DOCUMENT_FILE, path)) {
         return;
     }
-    bool ok = sscanf(text, "chimed membership 1\n%31s %10" SCNu32, mesh, &serial) == 2;
+    int status = files_read_text(path, TEXT_SIZE_MAX, &text);
+    if (status == -ENOENT) {
+        return;
+    }
+    bool ok =
+        status == 0 && sscanf(text, "chimed membership 1\n%31s %10" SCNu32, mesh, &serial) == 2;
     if (ok) {
         snprintf(again, sizeof(again), DOCUMENT_FORMAT, mesh, serial);
         ok = strcmp(again, text) == 0;
@@ -164,8 +168,8 @@ static void read_document(struct mesh_state *state, char error[MESH_STATE_ERROR_
         state->document_serial = serial;
     } else {
         snprintf(error, MESH_STATE_ERROR_MAX,
-                 "%.300s is damaged: a membership document older than the one in force would not "
-                 "be noticed at this start; see to it that the newest is there",
+                 "%.300s is damaged, or can't be read: a membership document older than the one in "
+                 "force would not be noticed at this start; see to it that the newest is there",
                  path);
     }
 }

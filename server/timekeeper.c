@@ -281,11 +281,7 @@ static bool open_mesh(struct timekeeper *timekeeper)
     if (error[0] != '\0') {
         log_message(ok ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "mesh: %s", error);
     }
-    if (!ok || !timekeeper_accepts(timekeeper, timekeeper->setup)) {
-        return false;
-    }
-    mesh_state_keep(&timekeeper->mesh, timekeeper->setup->credentials.membership);
-    return true;
+    return ok && timekeeper_accepts(timekeeper, timekeeper->setup);
 }
 
 static bool make_node(struct timekeeper *timekeeper)
@@ -384,6 +380,7 @@ bool timekeeper_start(struct timekeeper *timekeeper, const struct serving *servi
     timekeeper_settle(timekeeper);
     struct event event = {.kind = EVENT_TIMER};
     on_event(timekeeper, &event); /* the first answer says what is so */
+    mesh_state_keep(&timekeeper->mesh, timekeeper->setup->credentials.membership);
     return true;
 }
 

@@ -104,7 +104,9 @@ static struct mono due(const struct source *source)
     }
     unsigned log2 = broadcast->tries > 0 ? broadcast->tries - 1 : 0;
     log2 = log2 < CALIBRATION_POLLS_LOG2 ? log2 : CALIBRATION_POLLS_LOG2;
-    int64_t pause_ns = timestamp_log2_to_ns(source->options.poll_min) * (INT64_C(1) << log2);
+    int64_t poll_ns = timestamp_log2_to_ns(source->options.poll_min);
+    poll_ns = poll_ns > 2 * CALIBRATION_PATIENCE_NS ? poll_ns : 2 * CALIBRATION_PATIENCE_NS;
+    int64_t pause_ns = poll_ns * (INT64_C(1) << log2);
     return earlier((struct mono){.ns = polling->asked.ns + pause_ns}, polling->deadline);
 }
 

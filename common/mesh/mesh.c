@@ -339,11 +339,14 @@ void mesh_gate(const struct mesh *mesh, struct gate_table *table)
     }
 }
 
-/* Where it is now, unless we were told of another place since. */
+/* Where it is now, unless we were told of another place since. One that has no place any more is
+ * looked for as if it had never answered. */
 static void carry_place(const struct mesh *mesh, const struct mesh_member *before,
                         const struct mesh *fresh, struct mesh_member *after)
 {
-    after->has_answered = before->has_answered;
+    const struct mesh_certified *certified = after->certified;
+    bool has_host =
+        after->option != MESH_NOBODY && fresh->options.members[after->option].host[0] != '\0';
     after->spoke_from = before->spoke_from;
     bool is_listed = before->option != MESH_NOBODY && after->option != MESH_NOBODY;
     const struct mesh_member_options *old =
@@ -354,7 +357,13 @@ static void carry_place(const struct mesh *mesh, const struct mesh_member *befor
         strcmp(old->host, given->host) == 0) {
         after->is_moved = true;
         after->address = before->address;
+    } else if (!has_host) {
+        after->is_moved = before->is_moved;
+        after->address = before->address;
     }
+    bool has_place = has_host || after->address.family != ADDRESS_NONE ||
+                     (certified != NULL && certified->certificate.node.port != 0);
+    after->has_answered = before->has_answered && has_place;
 }
 
 /* What another CA certified is not certified by this one. */
@@ -390,9 +399,10 @@ static void carry_over(struct mesh *mesh, struct mesh *fresh, size_t old)
     after->slot = before->slot;
     after->drawn = before->drawn;
     after->delay_ns = before->delay_ns;
-    carry_place(mesh, before, fresh, after);
+    after->held = before->held;
     after->certified = is_certified ? before->certified : NULL;
     before->certified = is_certified ? NULL : before->certified;
+    carry_place(mesh, before, fresh, after);
     if (before->contact > 0 && !after->is_revoked) {
         after->contact = before->contact;
         mesh->contacts[before->contact - 1]->member = index;

@@ -94,8 +94,11 @@ static void expire(struct mesh *mesh, size_t index, struct actions *out)
     char text[IDENTITY_ID_TEXT_MAX];
     bool was_member = mesh_is_member(mesh, index);
     if (member->option != MESH_NOBODY) {
-        free(member->certified);
-        member->certified = NULL;
+        /* Where it is, the certificate alone may say. */
+        if (mesh->options.members[member->option].host[0] != '\0') {
+            free(member->certified);
+            member->certified = NULL;
+        }
         return;
     }
     member->has_expired = true;

@@ -84,23 +84,28 @@ static uint32_t keep_proof(struct mesh *mesh, const struct evidence_finding *fin
 
 /* Was it signed no later than what its author was last excluded for? Old evidence can be told again
  * by whoever has kept it, and would hold for ever against who was wrong once. */
-static bool is_served(const struct mesh_contact *contact, const struct report *report)
+static bool is_served(const struct mesh *mesh, size_t author, const struct report *report)
 {
-    if (report->key_epoch != contact->held_epoch) {
-        return report->key_epoch < contact->held_epoch; /* runs are counted in each anew */
+    const struct mesh_held *held = &mesh->members[author].held;
+    if (report->key_epoch != held->epoch) {
+        return report->key_epoch < held->epoch; /* runs are counted in each anew */
     }
-    if (report->incarnation != contact->held_incarnation) {
-        return report->incarnation < contact->held_incarnation;
+    if (report->incarnation != held->incarnation) {
+        return report->incarnation < held->incarnation;
     }
-    return report->sequence <= contact->held_sequence;
+    return report->sequence <= held->sequence;
 }
 
-static void hold(struct mesh_contact *contact, const struct report *report)
+/* As far as we heard it ourselves, newest or not NULL just now: by a report that is told as
+ * evidence alone, with a number far ahead, its author would be rid of all that it signs later. */
+static void hold(struct mesh *mesh, const struct mesh_contact *contact, const struct report *newest)
 {
-    if (!is_served(contact, report)) {
-        contact->held_epoch = report->key_epoch;
-        contact->held_incarnation = report->incarnation;
-        contact->held_sequence = report->sequence;
+    const struct report *heard = contact->has_report ? &contact->report : NULL;
+    heard = newest != NULL ? newest : heard;
+    if (heard != NULL && !is_served(mesh, contact->member, heard)) {
+        mesh->members[contact->member].held = (struct mesh_held){.epoch = heard->key_epoch,
+                                                                 .incarnation = heard->incarnation,
+                                                                 .sequence = heard->sequence};
     }
 }
 
@@ -108,9 +113,6 @@ static void exclude(struct mesh *mesh, struct mesh_contact *contact, enum eviden
                     uint32_t proof, struct mono now, struct actions *out)
 {
     verdict_exclude(&contact->verdict, now, evidence_kind_name(kind), proof);
-    if (contact->has_report) {
-        hold(contact, &contact->report);
-    }
     mesh_judge_tell(mesh, contact, now, out);
 }
 
@@ -119,6 +121,7 @@ struct contradiction {
     const struct report *report;
     uint64_t other;
     uint32_t proof;
+    bool is_heard; /* from its author itself, just now */
 };
 
 /* Of two authors whose reports contradict each other one is wrong; who does so with f + 1 of the
@@ -126,7 +129,7 @@ struct contradiction {
 static void contradict(struct mesh *mesh, struct mesh_contact *contact,
                        const struct contradiction *found, struct mono now, struct actions *out)
 {
-    if (contact == NULL || is_served(contact, found->report)) {
+    if (contact == NULL || is_served(mesh, contact->member, found->report)) {
         return;
     }
     struct mesh_accusation *place = mesh_judge_find(contact->contradictors, found->other);
@@ -139,7 +142,7 @@ static void contradict(struct mesh *mesh, struct mesh_contact *contact,
     }
     if (count > mesh->options.faults) {
         exclude(mesh, contact, EVIDENCE_CAUSALITY, found->proof, now, out);
-        hold(contact, found->report);
+        hold(mesh, contact, found->is_heard ? found->report : NULL);
         memset(contact->contradictors, 0, sizeof(contact->contradictors));
     }
 }
@@ -153,15 +156,16 @@ static bool is_news(struct mesh *mesh, const struct mesh_contact *contact,
     if (report_read(field, before) != REPORT_OK) {
         return false;
     }
-    if (finding->kind == EVIDENCE_EQUIVOCATION || !is_served(contact, report)) {
+    if (finding->kind == EVIDENCE_EQUIVOCATION || !is_served(mesh, contact->member, report)) {
         return true;
     }
-    const struct mesh_contact *other = mesh_contact_of(mesh, mesh_find(mesh, before->node));
-    return other != NULL && !is_served(other, before);
+    size_t other = mesh_find(mesh, before->node);
+    return other != MESH_NOBODY && !is_served(mesh, other, before);
 }
 
 bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const struct report *report,
-                       const struct evidence_report *signed_report, struct actions *out)
+                       const struct evidence_report *signed_report, bool is_heard,
+                       struct actions *out)
 {
     struct evidence_finding finding;
     struct report before;
@@ -180,15 +184,15 @@ bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const st
     }
     if (finding.kind == EVIDENCE_CAUSALITY) {
         struct mesh_contact *other = mesh_contact_of(mesh, mesh_find(mesh, before.node));
-        struct contradiction ours = {.report = report, .other = before.node, .proof = proof};
+        struct contradiction ours = {
+            .report = report, .other = before.node, .proof = proof, .is_heard = is_heard};
         struct contradiction theirs = {.report = &before, .other = report->node, .proof = proof};
         contradict(mesh, contact, &ours, now, out);
         contradict(mesh, other, &theirs, now, out);
         return false;
     }
     exclude(mesh, contact, finding.kind, proof, now, out);
-    hold(contact, report);
-    hold(contact, &before);
+    hold(mesh, contact, is_heard ? report : NULL);
     return false;
 }
 
@@ -246,7 +250,7 @@ enum mesh_post_verdict mesh_judge_evidence(struct mesh *mesh, struct mesh_contac
         if (author == NULL) {
             return MESH_POST_REFUSED;
         }
-        (void)mesh_judge_report(mesh, author, &report, &packed, out);
+        (void)mesh_judge_report(mesh, author, &report, &packed, false, out);
     }
     return body.size > 0 ? MESH_POST_TAKEN : MESH_POST_FORM;
 }

@@ -213,7 +213,7 @@ static enum mesh_verdict answer_hello(struct mesh *mesh, struct mesh_contact *co
     if (verdict != HANDSHAKE_OK) {
         return MESH_HANDSHAKE;
     }
-    mesh->gate_version++;
+    mesh->gate_version += !is_again;
     return MESH_HANDLED;
 }
 

@@ -43,6 +43,14 @@ struct mesh_certified {
     uint8_t octets[CERTIFICATE_SIZE_MAX];
 };
 
+/* Up to this report of its own, which we heard ourselves, what a member signed was held against it
+ * already; zeros: nothing was. */
+struct mesh_held {
+    uint16_t epoch;
+    uint32_t incarnation;
+    uint32_t sequence;
+};
+
 /* A member that is known. */
 struct mesh_member {
     uint64_t id;
@@ -67,6 +75,7 @@ struct mesh_member {
     bool is_by_hint;           /* ... and it is asked there ... */
     struct mono placed;        /* ... or not, since then */
     struct address spoke_from; /* its last authentic request */
+    struct mesh_held held;
 };
 
 /* What a member says of another: that it excluded it. */
@@ -121,9 +130,6 @@ struct mesh_contact {
     uint16_t convicted_epoch; /* of its key, if it is convicted: then */
     struct mesh_accusation accusations[MESH_ACCUSATIONS_MAX];   /* by it */
     struct mesh_accusation contradictors[MESH_ACCUSATIONS_MAX]; /* reports that its own miss */
-    uint16_t held_epoch;       /* up to this report of its own what it signed ... */
-    uint32_t held_incarnation; /* ... was held against it already; 0: nothing was */
-    uint32_t held_sequence;
     struct mono twins;           /* when it was last seen twice; 0: never */
     uint32_t judged_incarnation; /* of its report when it was last judged ... */
     uint16_t judged_disruptions; /* ... and these */
@@ -431,9 +437,11 @@ void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, 
 /* mesh_evidence.c */
 /* A report of somebody else's, told to all for comparison; now and then. */
 void mesh_evidence_relay(struct mesh *mesh, struct mono now);
-/* A new verified report of a member's, held against others. True: it convicts its author. */
+/* A new verified report of a member's, heard from itself or told by another, held against others.
+ * True: it convicts its author. */
 bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const struct report *report,
-                       const struct evidence_report *signed_report, struct actions *out);
+                       const struct evidence_report *signed_report, bool is_heard,
+                       struct actions *out);
 /* Two live processes sign with one key. */
 void mesh_judge_twins(struct mesh *mesh, struct mesh_contact *contact, struct mono now,
                       struct actions *out);

@@ -214,6 +214,42 @@ static void test_old_evidence(void)
     mesh_world_clear(&world);
 }
 
+/* One that signs a report with a number far ahead, and is excluded for it, is not rid of what it
+ * signs later. */
+static void test_far_ahead(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    struct evidence_report packed;
+    uint8_t octets[EVIDENCE_REPORT_SIZE_MAX];
+    static const uint8_t signature[IDENTITY_SIGNATURE_SIZE];
+    mesh_world_init(&world, 4);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    struct mesh *mesh = world.nodes[0];
+    struct mesh_contact *contact = mesh_contact_of(mesh, mesh_find(mesh, mesh_world_id(&world, 1)));
+    struct report ahead = contact->report;
+    ahead.sequence += 1000000;
+    ahead.incarnation++;
+    ahead.as_of += UINT64_C(5) << 32;
+    size_t size = report_write(octets, sizeof(octets), &ahead);
+    CU_ASSERT_TRUE_FATAL(
+        evidence_pack(&ahead, bytes_make(octets, size), signature, world.now, &packed));
+    (void)mesh_judge_report(mesh, contact, &ahead, &packed, false, &world.out);
+    ahead.incarnation--;
+    size = report_write(octets, sizeof(octets), &ahead);
+    CU_ASSERT_TRUE_FATAL(
+        evidence_pack(&ahead, bytes_make(octets, size), signature, world.now, &packed));
+    (void)mesh_judge_report(mesh, contact, &ahead, &packed, false, &world.out);
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_WATCHED);
+    CU_ASSERT_TRUE(is_readmitted(&world, "node-1", "begins anew"));
+    world.wrong_ns[1] = 5 * NS_PER_S;
+    mesh_world_pass(&world, 16 * NS_PER_S);
+    (void)mesh_world_exchange(&world, 0, 1, &opened);
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_WATCHED);
+    mesh_world_clear(&world);
+}
+
 /* Words of those that are not in the view count for nothing: a large mesh may have more liars than
  * a view may. */
 static void test_strangers_to_the_view(void)
@@ -307,6 +343,7 @@ static const struct unit_case cases[] = {
     {"readmission", test_readmission},
     {"clocks that go back", test_clocks_go_back},
     {"evidence that is told again", test_old_evidence},
+    {"a number far ahead", test_far_ahead},
     {"strangers to the view", test_strangers_to_the_view},
 };
 UNIT_MAIN("mesh proof", cases)

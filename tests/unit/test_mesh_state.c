@@ -198,17 +198,24 @@ static void a_damaged_document_file_is_said(void)
 {
     static const char *const texts[] = {"", "chimed membership 2\noffice 7\n",
                                         "chimed membership 1\noffice\n",
-                                        "chimed membership 1\noffice 7\n8\n"};
+                                        "chimed membership 1\noffice 7\n8\n", NULL};
     static const struct membership document = {.mesh = "office", .serial = 6};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         open_world();
         write_node(1, 0);
-        write_text("membership", texts[i]);
+        char path[PATH_MAX];
+        snprintf(path, sizeof(path), "%.200s/membership", world.folder);
+        if (texts[i] != NULL) {
+            write_text("membership", texts[i]);
+        } else { /* nor can a folder be read */
+            CU_ASSERT_EQUAL_FATAL(mkdir(path, 0700), 0);
+        }
         struct mesh_state *state = open_state();
         CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "membership is damaged"));
         CU_ASSERT_FALSE(state->is_lost);
         CU_ASSERT_TRUE(mesh_state_accepts(state, &document, world.error));
         close_state(state);
+        (void)rmdir(path);
         close_world();
     }
 }

@@ -267,6 +267,30 @@ static void test_moved_while_silent(void)
     source_world_clear(&air.world);
 }
 
+/* However often it broadcasts, a server that answers nothing is asked less and less often, and
+ * heard in between. */
+static void test_quick_and_silent(void)
+{
+    struct air air;
+    air_init(&air);
+    air.world.options.poll_min = 0;
+    air.world.is_silent = true;
+    air_start(&air);
+    air_run(&air, 20 * NS_PER_S);
+    for (unsigned i = 0; i < 60; i++) {
+        size_t asked = air.world.asked_count;
+        air_run(&air, 10 * NS_PER_S);
+        CU_ASSERT(air.world.asked_count - asked <= 8);
+    }
+    size_t taken = air.taken;
+    for (unsigned i = 0; i < 20; i++) {
+        air_run(&air, NS_PER_S);
+        (void)broadcast(&air, 0);
+    }
+    CU_ASSERT(air.taken - taken >= 5);
+    source_world_clear(&air.world);
+}
+
 /* It was started anew, elsewhere in time: the bursts that ask about it went unanswered. */
 static void test_restarted(void)
 {
@@ -352,6 +376,7 @@ static const struct unit_case cases[] = {
     {"no answer to ordinary requests", test_not_calibrated},
     {"a server that was set back", test_set_back},
     {"broadcasts that move while nothing is answered", test_moved_while_silent},
+    {"quick broadcasts of a silent server", test_quick_and_silent},
     {"a server that was started anew", test_restarted},
     {"a server sends", test_server},
 };
