@@ -112,6 +112,7 @@ struct mesh_contact {
     struct mono handshake_at; /* when the next one of ours may begin */
     unsigned handshake_tries;
     unsigned unanswered;     /* requests in a row */
+    unsigned untold;         /* those under a session, whatever handshakes came between */
     uint64_t hello_transmit; /* of the packet that carried our last HELLO; 0: none is awaited */
     unsigned cookies;        /* that our handshake was given: each has us sign anew */
     struct mesh_note notes[MESH_NOTES];

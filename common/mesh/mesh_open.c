@@ -129,6 +129,7 @@ static enum mesh_verdict take_answer(struct mesh *mesh, struct mesh_contact *con
                                      struct mesh_opened *opened, struct actions *out)
 {
     contact->unanswered = 0;
+    contact->untold = 0;
     enum mesh_verdict verdict = take_contents(mesh, contact, packet, now, out);
     if (verdict != MESH_TIME) {
         return verdict;
@@ -276,13 +277,17 @@ static bool add_report(const struct mesh *mesh, struct mesh_draft *draft)
            mesh_wire_add(mesh, draft, mesh->report.octets, mesh->report.whole);
 }
 
-/* So much that an answer with a report like those that were seen has room; one that found none did
- * not come, and then there is room for the longest that is taken. */
+/* Two requests without an answer may both have had too little room for it. One is rather lost by
+ * chance, or overtaken by what the member itself asks with its longer report. */
+#define UNANSWERED_SHORT 2
+
+/* So much that an answer with a report like those that were seen has room; and then for the longest
+ * that is taken. */
 static size_t wanted_size(const struct mesh *mesh, const struct mesh_contact *contact,
                           const struct mesh_draft *draft)
 {
     size_t entries = mesh->report.count;
-    if (contact->unanswered > 1) { /* this request is one of them */
+    if (contact->untold >= UNANSWERED_SHORT) {
         entries = MESH_VIEW_MAX;
     } else if (contact->has_report && contact->report.count > entries) {
         entries = contact->report.count;
@@ -319,6 +324,7 @@ static bool dress_session(struct mesh *mesh, struct mesh_contact *contact, struc
     mesh_post_add(mesh, contact, draft, now);
     size_t wanted = wanted_size(mesh, contact, draft);
     wanted += is_renewing ? REPORT_ACCEPT_SIZE : 0;
+    contact->untold++;
     mesh_wire_pad(mesh, draft, wanted);
     return mesh_wire_seal(mesh, contact, draft, now);
 }
