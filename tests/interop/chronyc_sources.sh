@@ -210,7 +210,7 @@ check_reports() {
 for HOST in 127.0.0.1 "$WORK/client.sock"; do
     NAMELESS=$(ask -c sources -a | tail -n 1 | cut -d , -f 3)
     [[ $NAMELESS =~ ^ID#[0-9]{10}$ ]] || fail "a name without an address has no ID: $(ask sources)"
-    for _ in $(seq 20); do
+    for _ in 1 2 3 4 5 6; do
         said=$(check_reports) && break
         sleep 1 # one more poll
     done

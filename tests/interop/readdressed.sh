@@ -70,7 +70,7 @@ start_follower
 wait_until "a name is being resolved" is_resolving || fail "no name is being resolved"
 kill -TERM "$DAEMON"
 # The resolver alone would wait for ten seconds.
-PATIENCE_S=6 wait_until "chimed ends" gone "$DAEMON" || fail "chimed waits for a name server to end"
+PATIENCE_S=3 wait_until "chimed ends" gone "$DAEMON" || fail "chimed waits for a name server to end"
 pass "it ends although a name server is being waited for"
 
 start_follower
