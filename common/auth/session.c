@@ -14,8 +14,7 @@ struct session {
     EVP_MAC_CTX *send; /* holds its key, so that a packet needs no set-up of it */
     EVP_MAC_CTX *receive;
     struct mono began;
-    uint64_t window; /* bit i: highest - i was received */
-    uint32_t highest;
+    struct session_window window; /* of what was received */
     uint32_t sent;
     uint16_t id;
     uint8_t receive_key[SECRET_SIZE];
@@ -101,7 +100,7 @@ uint32_t session_sent(const struct session *session)
 bool session_is_due(const struct session *session, struct mono now)
 {
     uint32_t most = SESSION_PACKETS_MAX / 4 * 3;
-    return session->sent >= most || session->highest >= most ||
+    return session->sent >= most || session->window.highest >= most ||
            now.ns - session->began.ns >= SESSION_LIFE_NS / 4 * 3;
 }
 
@@ -143,26 +142,26 @@ bool session_tag(struct session *session, struct bytes covered, uint8_t tag[SESS
     return compute(session->send, covered, tag);
 }
 
-static bool is_replayed(const struct session *session, uint32_t counter)
+bool session_window_has(const struct session_window *window, uint32_t counter)
 {
     if (counter == 0) {
         return true; /* none is sent */
     }
-    if (counter > session->highest) {
+    if (counter > window->highest) {
         return false;
     }
-    uint32_t age = session->highest - counter;
-    return age >= SESSION_WINDOW || (session->window >> age & 1) != 0;
+    uint32_t age = window->highest - counter;
+    return age >= SESSION_WINDOW || (window->seen >> age & 1) != 0;
 }
 
-static void note_received(struct session *session, uint32_t counter)
+void session_window_note(struct session_window *window, uint32_t counter)
 {
-    if (counter > session->highest) {
-        uint32_t ahead = counter - session->highest;
-        session->window = ahead >= SESSION_WINDOW ? 0 : session->window << ahead;
-        session->highest = counter;
+    if (counter > window->highest) {
+        uint32_t ahead = counter - window->highest;
+        window->seen = ahead >= SESSION_WINDOW ? 0 : window->seen << ahead;
+        window->highest = counter;
     }
-    session->window |= UINT64_C(1) << (session->highest - counter);
+    window->seen |= UINT64_C(1) << (window->highest - counter);
 }
 
 enum session_verdict session_open(struct session *session, struct mono now, struct bytes covered,
@@ -179,7 +178,7 @@ enum session_verdict session_open(struct session *session, struct mono now, stru
         now.ns - session->began.ns >= SESSION_LIFE_NS + SESSION_GRACE_NS) {
         return SESSION_SPENT;
     }
-    if (is_replayed(session, counter)) {
+    if (session_window_has(&session->window, counter)) {
         return SESSION_REPLAYED;
     }
     uint8_t found[SESSION_TAG_SIZE];
@@ -187,6 +186,6 @@ enum session_verdict session_open(struct session *session, struct mono now, stru
         !secret_is_equal(found, tag, SESSION_TAG_SIZE)) {
         return SESSION_FORGED;
     }
-    note_received(session, counter);
+    session_window_note(&session->window, counter);
     return SESSION_OK;
 }

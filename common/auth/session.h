@@ -41,7 +41,17 @@ struct session_key {
     uint16_t id;
 };
 
+/* The counters that were seen: those 64 up to the highest are told apart. Zeros: none was. */
+struct session_window {
+    uint64_t seen; /* bit i: highest - i */
+    uint32_t highest;
+};
+
 struct session;
+
+/* Was it seen, or is it too old to tell? */
+bool session_window_has(const struct session_window *window, uint32_t counter);
+void session_window_note(struct session_window *window, uint32_t counter);
 
 const char *session_verdict_name(enum session_verdict verdict);
 

@@ -29,7 +29,8 @@ static size_t find_owner(const struct gate_table *table, uint64_t member)
     return i;
 }
 
-static struct gate_window find_window(const struct gate *gate, const struct gate_session *session)
+static struct session_window find_window(const struct gate *gate,
+                                         const struct gate_session *session)
 {
     for (size_t i = 0; i < gate->table.count; i++) {
         const struct gate_session *before = &gate->table.sessions[i];
@@ -38,7 +39,7 @@ static struct gate_window find_window(const struct gate *gate, const struct gate
             return gate->windows[i];
         }
     }
-    return (struct gate_window){.highest = 0};
+    return (struct session_window){.highest = 0};
 }
 
 void gate_set(struct gate *gate, const struct gate_table *table)
@@ -46,7 +47,7 @@ void gate_set(struct gate *gate, const struct gate_table *table)
     assert(table->count <= GATE_SESSIONS_MAX);
     assert(table->certificate_size <= sizeof(table->certificate));
     struct gate_purse purses[GATE_SESSIONS_MAX] = {0};
-    struct gate_window windows[GATE_SESSIONS_MAX] = {0};
+    struct session_window windows[GATE_SESSIONS_MAX] = {0};
     for (size_t i = 0; i < table->count; i++) {
         uint64_t member = table->sessions[i].member;
         size_t before = find_owner(&gate->table, member);
@@ -127,25 +128,6 @@ static enum gate_verdict admit_session(struct gate *gate, size_t owner, bool is_
     return GATE_HANDOVER;
 }
 
-static bool was_seen(const struct gate_window *window, uint32_t counter)
-{
-    if (counter > window->highest) {
-        return false;
-    }
-    uint32_t age = window->highest - counter;
-    return age >= SESSION_WINDOW || (window->seen >> age & 1) != 0;
-}
-
-static void note_seen(struct gate_window *window, uint32_t counter)
-{
-    if (counter > window->highest) {
-        uint32_t ahead = counter - window->highest;
-        window->seen = ahead >= SESSION_WINDOW ? 0 : window->seen << ahead;
-        window->highest = counter;
-    }
-    window->seen |= UINT64_C(1) << (window->highest - counter);
-}
-
 static bool tag_is(const uint8_t key[SECRET_SIZE], struct bytes covered, struct bytes tag)
 {
     uint8_t mac[SECRET_SIZE];
@@ -184,12 +166,12 @@ static enum gate_verdict judge_session(struct gate *gate, const struct datagram 
          * little, and what others send in its name gets it no further. */
         if (!bucket_has(&gate->purses[owner].packets, now, GATE_SESSION_NS, GATE_SESSION_BURST)) {
             verdict = GATE_LIMITED;
-        } else if (was_seen(&gate->windows[i], auth.counter)) {
+        } else if (session_window_has(&gate->windows[i], auth.counter)) {
             verdict = GATE_REPLAYED;
         } else if (tag_is(session->key, covered, auth.tag)) {
             verdict = admit_session(gate, owner, packet->handshake.size > 0, now, result);
             if (verdict == GATE_HANDOVER) {
-                note_seen(&gate->windows[i], auth.counter);
+                session_window_note(&gate->windows[i], auth.counter);
             }
             return verdict;
         } else if (verdict == GATE_NO_SESSION) {

@@ -78,18 +78,11 @@ struct gate_purse {
     struct gate_bucket handshakes;
 };
 
-/* The counters of a session's packets that were handed over; those 64 before the highest are told
- * apart. */
-struct gate_window {
-    uint64_t seen; /* bit i: highest - i */
-    uint32_t highest;
-};
-
 struct gate { /* used through the calls below only */
     struct gate_table table;
     uint16_t owners[GATE_SESSIONS_MAX]; /* of each session: the first one of its member ... */
-    struct gate_purse purses[GATE_SESSIONS_MAX];   /* ... which has the purse */
-    struct gate_window windows[GATE_SESSIONS_MAX]; /* of each session */
+    struct gate_purse purses[GATE_SESSIONS_MAX];      /* ... which has the purse */
+    struct session_window windows[GATE_SESSIONS_MAX]; /* of each session: what was handed over */
     struct gate_bucket addresses[GATE_BUCKETS];
     struct gate_bucket strangers;
     uint64_t counts[GATE_VERDICTS];

@@ -344,7 +344,6 @@ void mesh_gate(const struct mesh *mesh, struct gate_table *table)
 static void carry_place(const struct mesh *mesh, const struct mesh_member *before,
                         const struct mesh *fresh, struct mesh_member *after)
 {
-    const struct mesh_certified *certified = after->certified;
     bool has_host =
         after->option != MESH_NOBODY && fresh->options.members[after->option].host[0] != '\0';
     after->spoke_from = before->spoke_from;
@@ -361,9 +360,7 @@ static void carry_place(const struct mesh *mesh, const struct mesh_member *befor
         after->is_moved = before->is_moved;
         after->address = before->address;
     }
-    bool has_place = has_host || after->address.family != ADDRESS_NONE ||
-                     (certified != NULL && certified->certificate.node.port != 0);
-    after->has_answered = before->has_answered && has_place;
+    after->has_answered = before->has_answered && mesh_has_place(fresh, after);
 }
 
 /* What another CA certified is not certified by this one. */

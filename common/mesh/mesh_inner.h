@@ -302,6 +302,8 @@ void mesh_take_hint(struct mesh *mesh, size_t member, const struct address *addr
 void mesh_try_hints(struct mesh *mesh, struct mono now);
 /* It answered, by its session. */
 void mesh_confirm_place(struct mesh *mesh, size_t member);
+/* Does anybody know where it is to be asked? */
+bool mesh_has_place(const struct mesh *mesh, const struct mesh_member *member);
 bool mesh_table_build(struct mesh *mesh, const struct mesh_options *options,
                       char error[MESH_ERROR_MAX]) MUST_CHECK;
 /* Chooses whom to ask. */
@@ -426,9 +428,9 @@ const char *mesh_name_of(const struct mesh *mesh, size_t member, char text[IDENT
 /* Says what has changed, and accuses. */
 void mesh_judge_tell(struct mesh *mesh, struct mesh_contact *contact, struct mono now,
                      struct actions *out);
-/* The place of that id, or the one that is longest unused. */
 /* Does its word of others count? Of a large mesh that of the view alone, among which f may lie. */
 bool mesh_judge_has_vote(const struct mesh *mesh, size_t member);
+/* The place of that id, or the one that is longest unused. */
 struct mesh_accusation *mesh_judge_find(struct mesh_accusation accusations[MESH_ACCUSATIONS_MAX],
                                         uint64_t id);
 /* Silence, the budget, what is to be told of; every 16 s. */

@@ -249,7 +249,7 @@ static bool find_host(const struct mesh *mesh, const struct mesh_member *member,
     return true;
 }
 
-static bool has_place(const struct mesh *mesh, const struct mesh_member *member)
+bool mesh_has_place(const struct mesh *mesh, const struct mesh_member *member)
 {
     struct mesh_seat seat;
     return find_host(mesh, member, &seat);
@@ -280,7 +280,7 @@ static struct view_candidate candidate_of(const struct mesh *mesh, size_t index,
         .domain = member->domain,
         .delay_ns = member->delay_ns > 0 ? member->delay_ns : VIEW_UNKNOWN,
         .width_ns = VIEW_UNKNOWN,
-        .is_available = has_place(mesh, member) && mesh_is_member(mesh, index) &&
+        .is_available = mesh_has_place(mesh, member) && mesh_is_member(mesh, index) &&
                         !member->has_left && !mesh->options.is_lost,
         .slot = member->slot,
         .drawn = member->drawn,
@@ -352,7 +352,7 @@ void mesh_take_hint(struct mesh *mesh, size_t index, const struct address *addre
         (given != NULL && given->host[0] != '\0') || address_is_same(&member->address, address)) {
         return;
     }
-    member->is_by_hint = !has_place(mesh, member);
+    member->is_by_hint = !mesh_has_place(mesh, member);
     member->hint = *address;
     member->placed = now;
     mesh->view_version += member->is_by_hint;
