@@ -51,7 +51,12 @@ static json_t *check_object(json_t *object, char error[ANSWER_ERROR_MAX])
         return NULL;
     }
     if (json_object_get(object, "error") != NULL) {
-        snprintf(error, ANSWER_ERROR_MAX, "%s", answer_text(object, "error", text));
+        /* Whoever asked goes by there being a sentence. */
+        bool is_told = answer_has_text(object, "error");
+        snprintf(error, ANSWER_ERROR_MAX, "%s",
+                 is_told ? answer_text(object, "error", text)
+                         : "chimed refuses and says no reason (a text was expected as its "
+                           "\"error\"): look into its log");
         return NULL;
     }
     return object;

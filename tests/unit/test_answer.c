@@ -94,7 +94,8 @@ static void refuses_what_is_no_answer(void)
          "version 2 of its format, this chime knows version 1"},
         {"{\"version\":0}", "version 0 of its format"},
         {"{\"version\":1,\"error\":\"no, you\\u001b may not\"}", "no, you? may not"},
-        {"{\"version\":1,\"error\":5}", "unknown"},
+        {"{\"version\":1,\"error\":5}", "says no reason"},
+        {"{\"version\":1,\"error\":\"\"}", "says no reason"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         char error[ANSWER_ERROR_MAX] = "";
