@@ -269,6 +269,8 @@ void sync_mesh_carry_out(struct sync *sync, struct reading now, struct actions *
 /* Who is heard, and how far each is from ours. */
 void sync_mesh_gather(const struct sync *sync, struct reading now, struct wall ours,
                       struct sync_choir *choir);
+/* The longest poll in use: who is asked less often is measured less often. */
+int64_t sync_mesh_poll_ns(const struct sync *sync);
 /* f among those that are left. */
 size_t sync_mesh_faults(const struct sync *sync);
 bool sync_mesh_is_time(const struct sync *sync, const struct member_claim *claim);

@@ -75,8 +75,7 @@ size_t sync_mesh_faults(const struct sync *sync)
     return faults;
 }
 
-/* The longest in use: who is asked less often is measured less often. */
-static int64_t longest_poll_ns(const struct sync *sync)
+int64_t sync_mesh_poll_ns(const struct sync *sync)
 {
     int64_t poll_ns = MESHTIME_TICK_NS;
     for (size_t i = 0; i < sync->table.count; i++) {
@@ -109,7 +108,7 @@ static size_t count_meeting(const struct sync *sync, const struct sync_entry *en
  * say of it is one time: f that lie, and one that does not, would keep us waiting for ever. */
 static bool is_utc_coming(const struct sync *sync, struct mono now)
 {
-    bool is_young = now.ns - sync->started.ns < UTC_POLLS * longest_poll_ns(sync);
+    bool is_young = now.ns - sync->started.ns < UTC_POLLS * sync_mesh_poll_ns(sync);
     size_t count = 0, most = 0;
     for (size_t i = 0; i < sync->table.count; i++) {
         const struct sync_entry *entry = &sync->table.entries[i];
@@ -234,7 +233,7 @@ void sync_mesh_tell_jump(struct sync *sync, int64_t jump_ns, bool is_first, stru
 /* Did we move, others have to see us where we are now. */
 void sync_mesh_begin_settling(struct sync *sync, struct mono now)
 {
-    int64_t wait_ns = 2 * longest_poll_ns(sync);
+    int64_t wait_ns = 2 * sync_mesh_poll_ns(sync);
     meshtime_settle(&sync->mesh.line, false);
     sync->mesh.settle_at.ns = now.ns + (wait_ns > SETTLE_NS ? wait_ns : SETTLE_NS);
 }
@@ -266,7 +265,7 @@ static bool may_enter(const struct sync *sync, const struct sync_choir *choir, s
 void sync_mesh_carry_out(struct sync *sync, struct reading now, struct actions *out)
 {
     sync_mesh_keep_estimate(sync, now.mono);
-    sync->poll_ns = longest_poll_ns(sync);
+    sync->poll_ns = sync_mesh_poll_ns(sync);
     sync->update_interval_ns = sync->updated_at.ns > 0 ? now.mono.ns - sync->updated_at.ns : 0;
     sync->updated_at = now.mono;
     sync->mesh.tick_at.ns = now.mono.ns + MESHTIME_TICK_NS;
@@ -282,7 +281,7 @@ static int64_t move(struct sync *sync, struct sync_choir *choir, struct mono now
     bool is_heard_by_most = is_majority(sync, choir->heard);
     bool is_near = is_majority(sync, choir->near + 1);
     int64_t jump_ns = 0;
-    meshtime_pace(&sync->mesh.line, longest_poll_ns(sync));
+    meshtime_pace(&sync->mesh.line, sync_mesh_poll_ns(sync));
     if (!is_heard_by_most && sync->mesh.line.is_settled && !sync_mesh_is_held(sync, now)) {
         sync_mesh_begin_settling(sync, now);
     }

@@ -388,6 +388,45 @@ static void test_berkeley(void)
     sync_mesh_world_end(&world);
 }
 
+/* By how much a coordinator's word moved the first of them, a while later. */
+static int64_t moved_ns(double offset_ns, double sd_ns, int64_t after_ns)
+{
+    int64_t before_ns = sync_mesh_world_error(&world, 0);
+    sync_mesh_world_tell(&world, 0, offset_ns, sd_ns);
+    sync_mesh_world_run(&world, after_ns);
+    return sync_mesh_world_error(&world, 0) - before_ns;
+}
+
+static bool is_within(int64_t value, int64_t least, int64_t most)
+{
+    return value >= least && value <= most;
+}
+
+static void test_berkeley_pace(void)
+{
+    struct sync_options options = sync_mesh_world_options(3, 0);
+    options.mesh.is_berkeley = true;
+    sync_mesh_world_init(&world, 3, 1);
+    world.poll = 1;
+    for (size_t i = 0; i < 3; i++) {
+        sync_mesh_world_start(&world, i, &options);
+    }
+    sync_mesh_world_meet_all(&world);
+    sync_mesh_world_run(&world, 30 * NS_PER_S);
+    /* It begins where it is told, if it is more than the paths' noise. */
+    CU_ASSERT_TRUE(is_within(moved_ns(1e6, 1e6, 0), 999 * NS_PER_US, 1001 * NS_PER_US));
+    /* What may be noise is slewed then: in 16 s, and in a minute once it has settled. */
+    CU_ASSERT_TRUE(is_within(moved_ns(4e5, 4e5, 5 * NS_PER_S), 100 * NS_PER_US, 150 * NS_PER_US));
+    for (int i = 0; i < 12; i++) {
+        (void)moved_ns(0, 1e5, 5 * NS_PER_S);
+    }
+    CU_ASSERT_TRUE(is_within(moved_ns(4e5, 4e5, 5 * NS_PER_S), 15 * NS_PER_US, 50 * NS_PER_US));
+    /* As slowly as word comes, and never farther than it says. */
+    (void)moved_ns(0, 1e5, 100 * NS_PER_S);
+    CU_ASSERT_TRUE(is_within(moved_ns(4e5, 4e5, 25 * NS_PER_S), 80 * NS_PER_US, 120 * NS_PER_US));
+    sync_mesh_world_end(&world);
+}
+
 static void test_sparse(void)
 {
     enum { NODES = 32, VIEW = 10 };
@@ -418,6 +457,7 @@ static const struct unit_case cases[] = {
     {"UTC comes and goes", test_utc_comes_and_goes},
     {"a circle without UTC", test_circle_without_utc},
     {"a coordinator's differences", test_berkeley},
+    {"how soon they are followed", test_berkeley_pace},
     {"a sparse mesh", test_sparse},
 };
 UNIT_MAIN("sync_mesh", cases)
