@@ -118,9 +118,13 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (arguments.check) {
+        bool ok = timekeeper_accepts(NULL, setup);
+        setup_destroy(setup);
+        if (!ok) {
+            return EXIT_USAGE;
+        }
         printf("%s: no mistake found\n",
                arguments.config != NULL ? arguments.config : "embedded default");
-        setup_destroy(setup);
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     if (arguments.restore) {

@@ -239,6 +239,21 @@ bool mesh_state_accepts(const struct mesh_state *state, const struct membership 
     return false;
 }
 
+bool mesh_state_would_accept(const char *folder, const struct membership *membership,
+                             char error[MESH_STATE_ERROR_MAX])
+{
+    struct mesh_state *state = calloc(1, sizeof(*state));
+    if (state == NULL || folder[0] == '\0') {
+        free(state);
+        return true;
+    }
+    state->folder = folder;
+    read_document(state, error);
+    bool ok = mesh_state_accepts(state, membership, error);
+    free(state);
+    return ok;
+}
+
 void mesh_state_keep(struct mesh_state *state, const struct membership *membership)
 {
     char text[DOCUMENT_TEXT_MAX];

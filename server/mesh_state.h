@@ -49,6 +49,10 @@ bool mesh_state_raise(struct mesh_state *state, char error[MESH_STATE_ERROR_MAX]
  * same mesh that was in force, before a restart too. NULL: there is none, and it may. */
 bool mesh_state_accepts(const struct mesh_state *state, const struct membership *membership,
                         char error[MESH_STATE_ERROR_MAX]) MUST_CHECK;
+/* The same of a folder that nobody has opened, or a daemon that runs: it is only read. True also
+ * where it says nothing, or can't be read. */
+bool mesh_state_would_accept(const char *folder, const struct membership *membership,
+                             char error[MESH_STATE_ERROR_MAX]) MUST_CHECK;
 /* It is in force now (NULL: nothing is changed), and that is durable, or a warning in the log. */
 void mesh_state_keep(struct mesh_state *state, const struct membership *membership);
 /* What the next save of SAVED_MEMBERS writes. */

@@ -18,7 +18,8 @@ bool timekeeper_needs_right(const struct timekeeper *timekeeper);
 /* With the rights that are left: takes the clock over and begins to keep it. serving outlives it.
  * False on failure; the log says why. */
 bool timekeeper_start(struct timekeeper *timekeeper, const struct serving *serving) MUST_CHECK;
-/* False, and the log says why, if setup has a membership document older than the one in force. */
+/* False, and the log says why, if setup has a membership document older than the one in force.
+ * NULL: the one that a daemon keeps, or left, in setup's state_dir. */
 bool timekeeper_accepts(const struct timekeeper *timekeeper, const struct setup *setup) MUST_CHECK;
 /* A reload. False, and nothing changed; the log says why. */
 bool timekeeper_configure(struct timekeeper *timekeeper, const struct setup *setup) MUST_CHECK;

@@ -125,6 +125,8 @@ refuse_older() {
     sign_membership 1 4
     chime_node 1 reload > "$WORK/reload1.log" 2>&1 && fail "node 1 took an older document than it had"
     grep -q "has serial 1, and one with serial 2 was in force" "$WORK"/node1.*.log || fail "node 1 should say why"
+    "$CHIMED_BINARY" --check --config "$WORK/node1.conf" > "$WORK/check1.log" 2>&1 && fail "--check does not see that it is older"
+    grep -q "has serial 1, and one with serial 2 was in force" "$WORK/check1.log" || fail "$(cat "$WORK/check1.log")"
     mv "$WORK/members.newest" "$WORK/members"
     chime_node 1 reload > "$WORK/reload1.log" 2>&1 || fail "$(cat "$WORK/reload1.log")"
 }

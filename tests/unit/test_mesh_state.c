@@ -180,8 +180,14 @@ static void an_older_document_is_refused(void)
         CU_ASSERT_FALSE(mesh_state_accepts(state, &document, world.error));
         CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "'office' has serial 6, and one with serial 7"));
         CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "with a serial above 7"));
+        CU_ASSERT_FALSE(mesh_state_would_accept(world.folder, &document, world.error));
+        CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "serial 6, and one with serial 7"));
+        CU_ASSERT_TRUE(mesh_state_would_accept(world.folder, NULL, world.error));
+        CU_ASSERT_TRUE(mesh_state_would_accept("", &document, world.error));
+        CU_ASSERT_TRUE(mesh_state_would_accept("/nowhere", &document, world.error));
         for (document.serial = 7; document.serial < 9; document.serial++) {
             CU_ASSERT_TRUE(mesh_state_accepts(state, &document, world.error));
+            CU_ASSERT_TRUE(mesh_state_would_accept(world.folder, &document, world.error));
         }
         close_state(state);
         state = open_state();
