@@ -375,8 +375,14 @@ void liar_certificate(struct world *world, struct script *script)
     enum world_node to = take_honest(script);
     bool is_true = take_u8(script) % 2 != 0;
     struct certificate certificate = {.epoch = take_u8(script), .expiry_s = take_u64(script, 5)};
-    struct public_key key = *identity_public_key(world_identity(take_node(script)));
-    key.octets[0] ^= take_u8(script);
+    enum world_node of = take_node(script);
+    struct public_key key = *identity_public_key(world_identity(of));
+    uint8_t change = take_u8(script);
+    /* By an epoch that an honest node has not begun the CA would revoke the key that it has. */
+    if (of != LIAR && change == 0) {
+        certificate.epoch = 0;
+    }
+    key.octets[0] ^= change;
     FUZZ_REQUIRE(certificate_node_set_key(&certificate.node, &key));
     FUZZ_REQUIRE(certificate_node_set_address(&certificate.node, "192.0.2.77"));
     size_t size = certificate_write(&certificate, is_true ? world_ca() : world_identity(LIAR),
