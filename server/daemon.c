@@ -83,8 +83,9 @@ static bool reload(struct daemon *daemon)
     control_configure(daemon->control, setup);
     log_open("chimed", setup->config.log.target == CONFIG_LOG_SYSLOG,
              (enum log_level)setup->config.log.level);
-    timekeeper_settle(daemon->timekeeper);
+    /* First: an engine that begins anew has to find the identity that stays. */
     setup_inherit(daemon->setup, setup);
+    timekeeper_settle(daemon->timekeeper);
     setup_destroy(daemon->setup);
     daemon->setup = setup;
     log_message(LOG_LEVEL_NOTICE, "reload: %s is in force", daemon->path);
@@ -218,7 +219,7 @@ static void announce(const struct daemon *daemon)
     if (config->server.local_stratum > 0) {
         log_message(LOG_LEVEL_NOTICE, "the local clock is served as stratum %u%s",
                     config->server.local_stratum,
-                    config->sources.count > 0 ? " while no source can be followed" : "");
+                    config_has_upstream(config) ? " while no source can be followed" : "");
     }
     char state[STATUS_MAX + 64];
     snprintf(state, sizeof(state), "READY=1\nSTATUS=serving on%s", listening);

@@ -314,7 +314,7 @@ struct timekeeper *timekeeper_create(uv_loop_t *loop, const struct setup *setup,
     snprintf(timekeeper->folder, sizeof(timekeeper->folder), "%s", setup->state_dir);
     timekeeper->files = (struct state_files){.folder = timekeeper->folder, .warn = warn};
     steering_init(&timekeeper->steering, setup->config.clock.control,
-                  setup->config.sources.count > 0, &timekeeper->files);
+                  config_has_upstream(&setup->config), &timekeeper->files);
     note_mode(timekeeper);
     if (!make_clock(timekeeper)) {
         timekeeper_destroy(timekeeper);
@@ -408,7 +408,7 @@ void timekeeper_settle(struct timekeeper *timekeeper)
         scout_configure(timekeeper->scout, timekeeper->setup);
     }
     bool was_shadow = steering_is_shadow(&timekeeper->steering);
-    if (steering_reconsider(&timekeeper->steering, config->sources.count > 0)) {
+    if (steering_reconsider(&timekeeper->steering, config_has_upstream(config))) {
         note_mode(timekeeper);
         if (steering_is_shadow(&timekeeper->steering) != was_shadow) {
             restart(timekeeper);

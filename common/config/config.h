@@ -228,6 +228,8 @@ unsigned config_source_associations(const struct config_source *source);
 unsigned config_voters(const struct config *config);
 
 bool config_has_mesh(const struct config *config);
+/* Is there anybody to have the time from: a source, or the members of a mesh? */
+bool config_has_upstream(const struct config *config);
 /* Whether nodes that stand in no section may be members: those whose key the CA certified. */
 bool config_is_open(const struct config_mesh *mesh);
 /* Whether both are the same name or address and port; a name in any case of its letters. */

@@ -243,6 +243,11 @@ bool config_has_mesh(const struct config *config)
     return config->mesh.identity.path[0] != '\0';
 }
 
+bool config_has_upstream(const struct config *config)
+{
+    return config->sources.count > 0 || config_has_mesh(config);
+}
+
 bool config_is_open(const struct config_mesh *mesh)
 {
     return mesh->join.count > 0 || mesh->srv.count > 0 || mesh->is_mdns ||

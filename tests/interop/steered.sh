@@ -3,7 +3,7 @@
 # chimed steers a simulated system clock (fakeclock.c) by a server on the true one: it slews, it
 # leaves no runaway when it is killed in mid-slew, with or without its guard, it notices within a
 # second that the machine slept and that somebody set the clock, it keeps the time without a
-# real-time clock, and without the right to steer it says so once.
+# real-time clock, without the right to steer it says so once, and a mesh is reason enough to steer.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 begin
@@ -58,6 +58,10 @@ is_slewing() {
     local now
     now=$(frequency)
     [ -n "$now" ] && [ "${now#[-+]}" -gt 50000 ]
+}
+
+is_steered() {
+    [ -n "$(frequency)" ]
 }
 
 is_plain() {
@@ -200,3 +204,39 @@ wait_until "the shadow clock is synchronised" says "synchronised: the sources ag
 [ "$(grep -c "shadow" "$WORK/steered.log")" -le 2 ] || fail "the refusal is said too often"
 [ -z "$(frequency)" ] || fail "something was set: $(cat "$WORK/clock.log")"
 pass "without the right to steer it goes on with a shadow clock"
+kill -TERM "$DAEMON"
+wait_until "chimed ends" gone "$DAEMON" || fail "chimed does not end"
+
+# Two members: one that asks the server and leaves the clock alone, and one that has nobody but the first.
+make_member() { # NAME
+    mkdir -m 700 "$WORK/$1.state"
+    "$CHIME" keygen --node --state-dir "$WORK/$1.state" --json "$WORK/$1.pem" > "$WORK/$1.json" 2>&1 ||
+        fail "chime keygen --node: $(cat "$WORK/$1.json")"
+}
+
+# What is only this one's comes from stdin.
+write_member() { # NAME PORT
+    local name port=11124
+    {
+        printf '[clock]\nstate-dir = %s\n[server]\nlisten = 127.0.0.1:%s\nworkers = 0\n' "$WORK/$1.state" "$2"
+        printf '[control]\nsocket = %s\n[log]\nlevel = info\n' "$WORK/$1.sock"
+        printf '[mesh]\nidentity = %s\nfaults = 0\npoll = 2 s\n' "$WORK/$1.pem"
+        for name in teacher steered; do
+            printf '[member %s]\naddress = 127.0.0.1:%s\npublic-key = %s\n' "$name" "$port" \
+                "$(grep -o 'ed25519:[0-9a-f]*' "$WORK/$name.json" | head -n 1)"
+            port=11123
+        done
+        cat
+    } > "$WORK/$1.conf"
+}
+
+make_member teacher
+make_member steered
+printf '[source one]\naddress = %s\npoll = 1 s 1 s\n' "$SERVER4" | write_member teacher 11124
+sed -i 's/^\[clock\]/&\ncontrol = shadow/' "$WORK/teacher.conf"
+write_member steered 11123 < /dev/null
+start teacher "${CLIENT[@]}" "$CHIMED_BINARY" --config "$WORK/teacher.conf"
+new_clock -0.2
+start_steered
+wait_until "the clock is steered" is_steered || fail "a member without a source should steer: $(cat "$WORK/steered.log")"
+wait_right "by a mesh, without a source"

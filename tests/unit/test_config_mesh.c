@@ -105,6 +105,17 @@ static void every_key_is_read(void)
     CU_ASSERT_EQUAL(config.mesh.gamma_ns, 5 * NS_PER_MS);
 }
 
+static void the_time_is_had_from_sources_or_members(void)
+{
+    accept("");
+    CU_ASSERT_FALSE(config_has_upstream(&config));
+    accept("[source a]\naddress = 192.0.2.1\n");
+    CU_ASSERT_TRUE(config_has_upstream(&config));
+    accept(MESH "faults = 0\n");
+    CU_ASSERT_EQUAL(config.sources.count, 0);
+    CU_ASSERT_TRUE(config_has_upstream(&config));
+}
+
 static void members_are_read(void)
 {
     accept(A "domain = west\nepoch = 65535\n\n  [member 2001:db8::b]\n  address = [::1]:124\n"
@@ -379,6 +390,7 @@ static const struct unit_case cases[] = {
     {"without it there is none", without_it_there_is_none},
     {"an identity is enough", an_identity_is_enough},
     {"every key is read", every_key_is_read},
+    {"the time is had from sources or members", the_time_is_had_from_sources_or_members},
     {"members are read", members_are_read},
     {"explains values", explains_values},
     {"explains members", explains_members},
