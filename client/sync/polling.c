@@ -35,8 +35,7 @@ void polling_init(struct polling *polling, const struct polling_options *options
                                 .quick = POLLING_QUICK_MAX};
 }
 
-/* A source that asked for fewer requests gets no bursts. */
-static bool may_burst(const struct polling *polling)
+bool polling_may_burst(const struct polling *polling)
 {
     return polling->floor <= polling->options.poll_min;
 }
@@ -162,7 +161,8 @@ void polling_sent(struct polling *polling, struct mono now)
 {
     struct polling_burst *burst = &polling->burst;
     bool was_bursting = polling_is_bursting(polling);
-    if (!was_bursting && polling->options.is_burst && polling->reach != 0 && may_burst(polling)) {
+    if (!was_bursting && polling->options.is_burst && polling->reach != 0 &&
+        polling_may_burst(polling)) {
         *burst = burst_make(POLLING_BURST_COUNT);
         burst->is_wanted = true;
         was_bursting = true;
@@ -208,7 +208,7 @@ void polling_answered(struct polling *polling, struct mono now)
     }
     if (was_unreachable && !was_bursting && !polling_is_bursting(polling)) {
         polling->poll = polling->floor;
-        if (polling->options.is_iburst && may_burst(polling)) {
+        if (polling->options.is_iburst && polling_may_burst(polling)) {
             polling->burst = burst_make(RETURN_REQUESTS_MAX);
             polling->burst.wanted = RETURN_COUNT - 1;
         }
@@ -238,7 +238,7 @@ void polling_doubted(struct polling *polling, struct mono now)
 {
     polling->doubts++;
     /* Once per doubt: a source that stays strange is not asked at this pace for ever. */
-    if (polling->doubts == 1 && !polling_is_bursting(polling) && may_burst(polling)) {
+    if (polling->doubts == 1 && !polling_is_bursting(polling) && polling_may_burst(polling)) {
         polling->burst = burst_make(POLLING_BURST_COUNT);
         polling->burst.is_doubt = true;
         schedule(polling, now);
@@ -300,7 +300,8 @@ static void hurry(struct polling *polling, const struct polling_burst *burst, st
 void polling_hurry(struct polling *polling, unsigned count, struct mono now)
 {
     struct polling_burst burst = {.wanted = count, .left = count, .patience = count};
-    if (polling->is_running && count > 0 && has_quick(polling, now)) {
+    bool may_hurry = polling_may_burst(polling) && has_quick(polling, now);
+    if (polling->is_running && count > 0 && may_hurry) {
         hurry(polling, &burst, now);
     }
 }

@@ -60,6 +60,8 @@ void polling_start(struct polling *polling, struct mono now);
 /* Its clock is another one than before: begins anew, by a burst if one may be. */
 void polling_renew(struct polling *polling, struct mono now);
 void polling_stop(struct polling *polling);
+/* A source that asked for fewer requests gets none of its own in a hurry. */
+bool polling_may_burst(const struct polling *polling);
 bool polling_is_bursting(const struct polling *polling);
 int64_t polling_interval_ns(const struct polling *polling);
 
@@ -80,7 +82,7 @@ void polling_weigh(struct polling *polling, double sd_now, double sd_next, doubl
 /* The source asks for fewer requests: from now on at least 2^poll s apart, and slower than before.
  */
 void polling_slow(struct polling *polling, int8_t poll, struct mono now);
-/* Asks count times, beginning now: if and as long as requests may be quick. */
+/* Asks count times, beginning now: if bursts may be, and as long as requests may be quick. */
 void polling_hurry(struct polling *polling, unsigned count, struct mono now);
 /* The same by an operator's word: whatever was asked before. */
 void polling_burst(struct polling *polling, unsigned count, struct mono now);

@@ -4,7 +4,8 @@
  * The client measures the path to and fro by a burst of ordinary requests, from a socket of its
  * own, at first and then every sixteen polls; in between it listens. While the path is not known,
  * and when broadcasts alone said that the server's clock moved, it asks again after one poll (4 s
- * at least), then two, four, eight, until an answer was taken. A broadcast is taken as an exchange
+ * at least), then two, four, eight, until an answer was taken; if the server asks for fewer
+ * requests, as seldom as it says. A broadcast is taken as an exchange
  * whose way there took half of the least delay measured, and whose way back took as much longer
  * than that as it came later than the earliest of the last sixteen. Of the interval a broadcast
  * narrows one end only: it can't have come before it was sent, but it may have been delayed at
@@ -100,7 +101,7 @@ static struct mono due(const struct source *source)
     const struct source_broadcast *broadcast = &source->broadcast;
     const struct polling *polling = &source->polling;
     if (!polling->is_running || !broadcast->needs_exchange || polling_is_bursting(polling) ||
-        polling->asked.ns == 0) {
+        polling->asked.ns == 0 || !polling_may_burst(polling)) {
         return polling->deadline;
     }
     unsigned log2 = broadcast->tries > 0 ? broadcast->tries - 1 : 0;

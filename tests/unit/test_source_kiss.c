@@ -62,6 +62,27 @@ static void test_kiss_rate(void)
     source_world_clear(&world);
 }
 
+/* Who listens to broadcasts asks as well, and is refused the same. */
+static void test_kiss_rate_of_broadcasts(void)
+{
+    struct source_world world;
+    source_world_init(&world);
+    world.options.kind = SOURCE_BROADCAST_CLIENT;
+    CU_ASSERT_TRUE_FATAL(address_parse("224.0.1.1", 123, &world.options.group));
+    source_world_start(&world);
+    int64_t last_ns = INT64_MIN / 2;
+    for (unsigned requests = 0; requests < 8;) {
+        (void)source_world_ask(&world);
+        if (world.actions.count == 1 && world.actions.items[0].kind == ACTION_SEND) {
+            CU_ASSERT(world.now.mono.ns - last_ns >= 512 * NS_PER_S);
+            last_ns = world.now.mono.ns;
+            (void)send_kiss(&world, KISS_RATE, 9, request(&world).transmit);
+            requests++;
+        }
+    }
+    source_world_clear(&world);
+}
+
 static void test_kiss_deny(void)
 {
     static const uint32_t codes[] = {KISS_DENY, KISS_RSTR};
@@ -145,6 +166,7 @@ static void test_crypto_nak(void)
 
 static const struct unit_case cases[] = {
     {"kiss RATE lengthens the poll", test_kiss_rate},
+    {"kiss RATE to one who listens", test_kiss_rate_of_broadcasts},
     {"kisses DENY and RSTR end the asking", test_kiss_deny},
     {"a kiss needs the key's MAC", test_kiss_is_authenticated},
     {"a crypto-NAK is counted, no more", test_crypto_nak},
