@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,23 @@ static bool make_path(const struct mesh_state *state, const char *name, char pat
 {
     int size = snprintf(path, PATH_MAX, "%s/%s", state->folder, name);
     return size > 0 && size < PATH_MAX;
+}
+
+static void say(char error[MESH_STATE_ERROR_MAX], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* After what was said before. */
+static void say(char error[MESH_STATE_ERROR_MAX], const char *format, ...)
+{
+    va_list arguments;
+    size_t used = strlen(error);
+    if (used > 0 && used + 2 < MESH_STATE_ERROR_MAX) {
+        memcpy(error + used, "; ", 3);
+        used += 2;
+    }
+    va_start(arguments, format);
+    vsnprintf(error + used, MESH_STATE_ERROR_MAX - used, format, arguments);
+    va_end(arguments);
 }
 
 static bool write_file(const struct mesh_state *state, const char *name, const char *text,
@@ -103,10 +121,10 @@ static void read_node(struct mesh_state *state, uint64_t id, struct wall now,
     free(text);
     if (!ok) {
         state->is_lost = true;
-        snprintf(error, MESH_STATE_ERROR_MAX,
-                 "%.300s: %.256s: what this node told the others is not known, so it does not "
-                 "join the mesh; run 'chime keygen --node --next-epoch', then start chimed anew",
-                 path, why);
+        say(error,
+            "%.300s: %.256s: what this node told the others is not known, so it does not "
+            "join the mesh; run 'chime keygen --node --next-epoch', then start chimed anew",
+            path, why);
         return;
     }
     state->hlc = bound_of(state->node.hlc_bound, now);
@@ -135,8 +153,8 @@ static void read_members(struct mesh_state *state, char error[MESH_STATE_ERROR_M
         }
     }
     if (!ok) {
-        snprintf(error, MESH_STATE_ERROR_MAX,
-                 "%.300s is damaged: what it says of the members is forgotten from there on", path);
+        say(error, "%.300s is damaged: what it says of the members is forgotten from there on",
+            path);
     }
     free(text);
 }
@@ -166,11 +184,12 @@ static void read_document(struct mesh_state *state, char error[MESH_STATE_ERROR_
     if (ok) {
         memcpy(state->document_mesh, mesh, sizeof(mesh));
         state->document_serial = serial;
+        state->is_document_kept = true;
     } else {
-        snprintf(error, MESH_STATE_ERROR_MAX,
-                 "%.300s is damaged, or can't be read: a membership document older than the one in "
-                 "force would not be noticed at this start; see to it that the newest is there",
-                 path);
+        say(error,
+            "%.300s is damaged, or can't be read: a membership document older than the one in "
+            "force would not be noticed at this start; see to it that the newest is there",
+            path);
     }
 }
 
@@ -209,9 +228,9 @@ bool mesh_state_open(struct mesh_state *state, const char *folder, uint64_t id, 
         return false;
     }
     state->is_open = true;
-    read_members(state, error);
-    read_document(state, error);
     read_node(state, id, now, error);
+    read_document(state, error);
+    read_members(state, error);
     return mesh_state_raise(state, error);
 }
 
@@ -242,9 +261,12 @@ bool mesh_state_accepts(const struct mesh_state *state, const struct membership 
 bool mesh_state_would_accept(const char *folder, const struct membership *membership,
                              char error[MESH_STATE_ERROR_MAX])
 {
+    error[0] = '\0';
+    if (membership == NULL || folder[0] == '\0') {
+        return true;
+    }
     struct mesh_state *state = calloc(1, sizeof(*state));
-    if (state == NULL || folder[0] == '\0') {
-        free(state);
+    if (state == NULL) {
         return true;
     }
     state->folder = folder;
@@ -258,15 +280,17 @@ void mesh_state_keep(struct mesh_state *state, const struct membership *membersh
 {
     char text[DOCUMENT_TEXT_MAX];
     char error[MESH_STATE_ERROR_MAX];
-    if (membership == NULL || (strcmp(membership->mesh, state->document_mesh) == 0 &&
-                               membership->serial == state->document_serial)) {
+    bool is_same = membership != NULL && strcmp(membership->mesh, state->document_mesh) == 0 &&
+                   membership->serial == state->document_serial;
+    if (membership == NULL || (is_same && state->is_document_kept)) {
         return;
     }
     memcpy(state->document_mesh, membership->mesh, sizeof(state->document_mesh));
     state->document_serial = membership->serial;
     snprintf(text, sizeof(text), DOCUMENT_FORMAT, membership->mesh, membership->serial);
-    if (state->is_open &&
-        !write_file(state, MESH_STATE_DOCUMENT_FILE, text, error, MESH_STATE_ERROR_MAX)) {
+    state->is_document_kept = !state->is_open || write_file(state, MESH_STATE_DOCUMENT_FILE, text,
+                                                            error, MESH_STATE_ERROR_MAX);
+    if (!state->is_document_kept) {
         log_message(LOG_LEVEL_WARNING, "mesh: %s", error);
     }
 }

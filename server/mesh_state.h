@@ -11,7 +11,7 @@
 #include "common/mesh/mesh.h"
 #include <uv.h>
 
-#define MESH_STATE_ERROR_MAX 1024
+#define MESH_STATE_ERROR_MAX 2048
 #define MESH_STATE_MEMBERS_FILE "members"
 #define MESH_STATE_DOCUMENT_FILE "membership"
 
@@ -30,6 +30,7 @@ struct mesh_state { /* read freely by the thread that opened it, but for what is
     struct mesh_memory memories[MESH_MEMBERS_MAX];
     char document_mesh[MEMBERSHIP_NAME_MAX + 1]; /* of the document in force; empty: none was */
     uint32_t document_serial;
+    bool is_document_kept; /* it is written down */
     size_t staged_count;
     struct mesh_memory staged[MESH_MEMBERS_MAX];
 };
@@ -50,10 +51,11 @@ bool mesh_state_raise(struct mesh_state *state, char error[MESH_STATE_ERROR_MAX]
 bool mesh_state_accepts(const struct mesh_state *state, const struct membership *membership,
                         char error[MESH_STATE_ERROR_MAX]) MUST_CHECK;
 /* The same of a folder that nobody has opened, or a daemon that runs: it is only read. True also
- * where it says nothing, or can't be read. */
+ * where it says nothing; and, with a sentence, where it can't be read. */
 bool mesh_state_would_accept(const char *folder, const struct membership *membership,
                              char error[MESH_STATE_ERROR_MAX]) MUST_CHECK;
-/* It is in force now (NULL: nothing is changed), and that is durable, or a warning in the log. */
+/* It is in force now (NULL: nothing is changed), and that is durable, or a warning in the log and
+ * tried again by the next call. */
 void mesh_state_keep(struct mesh_state *state, const struct membership *membership);
 /* What the next save of SAVED_MEMBERS writes. */
 void mesh_state_stage(struct mesh_state *state, const struct mesh_memory *memories, size_t count);

@@ -252,12 +252,12 @@ static void restore_rate(struct timekeeper *timekeeper)
 
 bool timekeeper_accepts(const struct timekeeper *timekeeper, const struct setup *setup)
 {
-    char error[MESH_STATE_ERROR_MAX];
+    char error[MESH_STATE_ERROR_MAX] = "";
     const struct membership *membership = setup->credentials.membership;
     bool ok = timekeeper != NULL ? mesh_state_accepts(&timekeeper->mesh, membership, error)
                                  : mesh_state_would_accept(setup->state_dir, membership, error);
-    if (!ok) {
-        log_message(LOG_LEVEL_ERROR, "[mesh] membership: '%s': %s",
+    if (error[0] != '\0') {
+        log_message(ok ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "[mesh] membership: '%s': %s",
                     setup->config.mesh.membership.path, error);
     }
     return ok;

@@ -55,6 +55,7 @@ static bool adopt(struct sync *sync, const struct sync_options *options, struct 
     sync->options.source_count = 0;
     sync->options.keyring = NULL;
     sync->span.options = options->bound;
+    sync->is_overspent = sync->is_overspent && options->mesh.is_on;
     if (!options->mesh.is_on || options->mesh.is_berkeley != was_berkeley) {
         sync_mesh_leave(sync);
     }

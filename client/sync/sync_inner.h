@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* sync_inner.h - what the files of the engine share; nobody else includes it. Each file keeps one
  * of its jobs: sync.c the events, sync_table.c the sources and their names, sync_judge.c what they
- * say together, sync_clock.c the clock, sync_claim.c what is served, sync_leap.c leap seconds,
- * sync_command.c what an operator asks for, sync_status.c what is shown, sync_member.c the members
- * of a mesh. */
+ * say together, sync_narrow.c what is known by that, sync_clock.c the clock, sync_claim.c what is
+ * served, sync_leap.c leap seconds, sync_command.c what an operator asks for, sync_status.c what is
+ * shown, sync_member.c the members of a mesh. */
 #ifndef CLIENT_SYNC_SYNC_INNER_H
 #define CLIENT_SYNC_SYNC_INNER_H
 #include "client/sync/combine.h"
@@ -244,6 +244,11 @@ bool sync_judge_agreed(const struct sync *sync, const struct sync_entry *without
 enum member_trial sync_judge_without(const struct sync *sync, const struct sync_entry *entry);
 bool sync_is_convicted(const struct sync *sync, const struct sync_entry *entry);
 bool sync_is_own_refid(const struct sync *sync, uint32_t refid);
+
+/* sync_narrow.c */
+/* What is agreed may only narrow what was known. estimate: of a judgement at now. */
+void sync_narrow(struct sync *sync, const struct estimate *estimate, struct mono now,
+                 struct actions *out);
 
 /* sync_member.c */
 /* NULL: there is no such member. */

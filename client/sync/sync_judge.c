@@ -282,52 +282,6 @@ void sync_end_epoch(struct sync *sync, const char *reason, struct actions *out)
                    (unsigned)sync->epoch, reason);
 }
 
-/* Of a mesh that has lost more members than may lie nothing is sure, however many are left: what
- * was known before grows old. Servers that are enough by themselves know nothing of that. */
-static bool may_narrow(const struct sync *sync, struct mono now)
-{
-    struct interval known;
-    size_t servers = 0;
-    for (size_t i = 0; i < sync->table.count; i++) {
-        const struct sync_entry *entry = &sync->table.entries[i];
-        servers += entry->is_candidate && !sync_is_member(sync, entry);
-    }
-    return !sync->is_overspent || servers >= 2 * sync->judgement.faults + 1 ||
-           !span_interval(&sync->span, now, &known);
-}
-
-/* What is agreed may only narrow what was known. */
-static void narrow(struct sync *sync, const struct bound_rate *rate, struct mono now,
-                   struct actions *out)
-{
-    if (!may_narrow(sync, now)) {
-        return;
-    }
-    if (span_meet(&sync->span, &sync->judgement.agreed, rate, now) == SPAN_BROKEN) {
-        sync_end_epoch(sync,
-                       "what the sources agree on now leaves nothing of what was known before; "
-                       "a source stepped, more of them lied than may, or an assumption of the "
-                       "drift class did not hold",
-                       out);
-    }
-}
-
-static struct bound_rate learned_rate(const struct sync *sync, const struct estimate *estimate,
-                                      struct mono now)
-{
-    struct bound_rate rate = {.is_learned = false};
-    if (sync->selected != SIZE_MAX) {
-        rate = source_rate(sync->table.entries[sync->selected].source, now);
-    }
-    if (rate.is_learned) {
-        rate.rate_ppm = estimate->rate_ppm;
-        rate.sd_ppm = estimate->rate_sd_bound_ppm;
-        rate.wander_ppm2_per_s = estimate->wander_ppm2_per_s;
-        rate.thermal_share = estimate->thermal_share;
-    }
-    return rate;
-}
-
 /* Nobody has a reference: the orphan to follow, if it is not we ourselves. */
 static bool follow_orphan(struct sync *sync, struct mono now, struct estimate *estimate)
 {
@@ -385,8 +339,7 @@ static void take_sample(struct sync *sync, const struct estimate *estimate, stru
                         struct actions *out)
 {
     if (!sync->is_followed) {
-        struct bound_rate rate = learned_rate(sync, estimate, now);
-        narrow(sync, &rate, now, out);
+        sync_narrow(sync, estimate, now, out);
         if (sync->condition == SYNC_ORPHAN) {
             /* What orphans agree on may be far from UTC. */
             sync_clock_restart(sync);

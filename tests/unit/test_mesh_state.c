@@ -220,10 +220,50 @@ static void a_damaged_document_file_is_said(void)
         CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "membership is damaged"));
         CU_ASSERT_FALSE(state->is_lost);
         CU_ASSERT_TRUE(mesh_state_accepts(state, &document, world.error));
+        CU_ASSERT_TRUE(mesh_state_would_accept(world.folder, &document, world.error));
+        CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "membership is damaged"));
         close_state(state);
         (void)rmdir(path);
         close_world();
     }
+}
+
+/* A save that failed is done by the next call. */
+static void a_document_is_kept_at_last(void)
+{
+    static struct membership document = {.mesh = "office", .serial = 7};
+    char path[PATH_MAX];
+    open_world();
+    write_node(1, 0);
+    snprintf(path, sizeof(path), "%.200s/membership", world.folder);
+    CU_ASSERT_EQUAL_FATAL(mkdir(path, 0700), 0);
+    struct mesh_state *state = open_state();
+    mesh_state_keep(state, &document);
+    CU_ASSERT_EQUAL_FATAL(rmdir(path), 0);
+    document.serial = 6;
+    CU_ASSERT_FALSE(mesh_state_accepts(state, &document, world.error));
+    document.serial = 7;
+    mesh_state_keep(state, &document);
+    close_state(state);
+    state = open_state();
+    CU_ASSERT_EQUAL(state->document_serial, 7);
+    close_state(state);
+    close_world();
+}
+
+static void all_that_is_damaged_is_said(void)
+{
+    open_world();
+    write_text("mesh", "nonsense");
+    write_text("membership", "nonsense");
+    write_text("members", "nonsense");
+    struct mesh_state *state = open_state();
+    CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "--next-epoch"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "; "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "membership is damaged"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "members is damaged"));
+    close_state(state);
+    close_world();
 }
 
 static void what_is_lost_does_not_join(void)
@@ -299,6 +339,8 @@ static const struct unit_case cases[] = {
     {"stamps find their era", stamps_find_their_era},
     {"an older document is refused", an_older_document_is_refused},
     {"a damaged document file is said", a_damaged_document_file_is_said},
+    {"a document is kept at last", a_document_is_kept_at_last},
+    {"all that is damaged is said", all_that_is_damaged_is_said},
     {"what is lost does not join", what_is_lost_does_not_join},
     {"two can't have one folder", two_can_t_have_one_folder},
     {"the last incarnation is said", the_last_incarnation_is_said},

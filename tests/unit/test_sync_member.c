@@ -266,47 +266,6 @@ static void test_verdicts_weigh_the_estimate(void)
     sync_world_end(&world);
 }
 
-static int64_t width(void)
-{
-    struct own_claim claim = own();
-    CU_ASSERT_TRUE(claim.is_bounded);
-    return claim.before_ns + claim.after_ns;
-}
-
-/* More are lost than may lie: what those who are left say does not narrow the interval, though they
- * are as many as ever; servers of our own would. */
-static void test_spent_budget(void)
-{
-    begin(4, 1, 0, 7);
-    sync_world_run(&world, 600 * NS_PER_S);
-    int64_t before = width();
-    sync_world_run(&world, 600 * NS_PER_S);
-    CU_ASSERT_TRUE(width() < before + NS_PER_MS);
-    sync_member_budget(world.sync, true);
-    for (int i = 0; i < 20; i++) {
-        before = width();
-        sync_world_run(&world, 30 * NS_PER_S);
-        CU_ASSERT_TRUE(width() > before);
-    }
-    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
-    CU_ASSERT_TRUE(llabs(sync_world_error(&world)) < NS_PER_MS);
-    sync_member_budget(world.sync, false);
-    sync_world_run(&world, 100 * NS_PER_S);
-    CU_ASSERT_TRUE(width() < before);
-    sync_world_end(&world);
-}
-
-/* Who knows nothing yet learns it from those that are there. */
-static void test_spent_from_the_start(void)
-{
-    begin(4, 1, 0, 7);
-    sync_member_budget(world.sync, true);
-    sync_world_run(&world, 300 * NS_PER_S);
-    CU_ASSERT_EQUAL(sync_world_status(&world).condition, SYNC_SYNCHRONISED);
-    CU_ASSERT_TRUE(width() > 0);
-    sync_world_end(&world);
-}
-
 static void test_asymmetry_is_taken_off(void)
 {
     begin(3, 1, 0, 8);
@@ -467,8 +426,6 @@ static const struct unit_case cases[] = {
     {"a clock that jumps at every other answer", test_jumping_clock},
     {"liars claim UTC", test_liars_claim_utc},
     {"verdicts weigh the estimate", test_verdicts_weigh_the_estimate},
-    {"a spent budget", test_spent_budget},
-    {"a spent budget from the start", test_spent_from_the_start},
     {"an asymmetry is taken off", test_asymmetry_is_taken_off},
     {"another clock voids", test_another_clock_voids},
     {"another clock each time is not asked quickly each time", test_another_clock_each_time},
