@@ -37,7 +37,7 @@ void polling_init(struct polling *polling, const struct polling_options *options
 
 bool polling_may_burst(const struct polling *polling)
 {
-    return polling->floor <= polling->options.poll_min;
+    return !polling->is_slowed;
 }
 
 int64_t polling_interval_ns(const struct polling *polling)
@@ -286,6 +286,7 @@ void polling_slow(struct polling *polling, int8_t poll, struct mono now)
     int8_t slower = (int8_t)(polling->poll + 1);
     int8_t wanted = poll > slower ? poll : slower;
     polling->floor = wanted < most ? wanted : most;
+    polling->is_slowed = true;
     polling->poll = polling->floor;
     polling->burst = (struct polling_burst){.wanted = 0};
     schedule(polling, now);

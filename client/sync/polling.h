@@ -43,6 +43,7 @@ struct polling {
     struct mono left;     /* the last request of all; 0: none */
     int8_t poll;
     int8_t floor;    /* the least poll that the source allows */
+    bool is_slowed;  /* it asked for fewer requests */
     uint8_t reach;   /* a bit per request, the last one lowest: was it answered well */
     unsigned silent; /* requests in a row without an answer while none of eight was answered */
     unsigned doubts; /* strange samples in a row */

@@ -67,6 +67,7 @@ static void test_kiss_rate_of_broadcasts(void)
 {
     struct source_world world;
     source_world_init(&world);
+    source_world_use_key(&world, 2);
     world.options.kind = SOURCE_BROADCAST_CLIENT;
     CU_ASSERT_TRUE_FATAL(address_parse("224.0.1.1", 123, &world.options.group));
     source_world_start(&world);
