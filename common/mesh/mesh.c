@@ -372,12 +372,13 @@ static bool is_same_ca(const struct mesh *mesh, const struct mesh *fresh)
 }
 
 /* What is known of a member goes on with its place in the new table. One that was revoked stays
- * there, to be shown as such. */
+ * there, to be shown as such; one whose certificate has expired does not. */
 static void carry_over(struct mesh *mesh, struct mesh *fresh, size_t old)
 {
     struct mesh_member *before = &mesh->members[old];
     size_t index = mesh_find(fresh, before->id);
-    bool is_certified = before->certified != NULL && is_same_ca(mesh, fresh);
+    bool is_certified =
+        before->certified != NULL && !before->has_expired && is_same_ca(mesh, fresh);
     if (index == MESH_NOBODY && (is_certified || mesh_is_revoked(fresh, before->id)) &&
         mesh_admit(fresh, &before->key, before->id) != NULL) {
         index = fresh->count - 1;
@@ -391,12 +392,13 @@ static void carry_over(struct mesh *mesh, struct mesh *fresh, size_t old)
     }
     struct mesh_member *after = &fresh->members[index];
     after->has_left = before->has_left;
-    after->has_expired = before->has_expired && after->option == MESH_NOBODY;
     after->is_seated = before->is_seated;
     after->slot = before->slot;
     after->drawn = before->drawn;
     after->delay_ns = before->delay_ns;
     after->held = before->held;
+    after->aging = before->aging;
+    after->aged = before->aged;
     after->certified = is_certified ? before->certified : NULL;
     before->certified = is_certified ? NULL : before->certified;
     carry_place(mesh, before, fresh, after);

@@ -27,12 +27,21 @@ static void take_address(struct mesh *mesh, struct mesh_member *member,
     }
 }
 
-/* An order of all that a key may have, the same for everybody: whoever holds two can't have us go
- * from one to the other and back. */
-static bool is_newer(const struct certificate *certificate, const struct mesh_certified *held)
+bool mesh_certificate_is_over(const struct mesh *mesh, const struct mesh_certified *held)
 {
-    if (held->size == 0 || certificate->epoch != held->certificate.epoch) {
-        return held->size == 0 || certificate->epoch > held->certificate.epoch;
+    return trusts_clock(mesh) && certificate_has_expired(&held->certificate, mesh->own.clock);
+}
+
+/* An order of all that a key may have, the same for everybody: whoever holds two can't have us go
+ * from one to the other and back. One that has expired is none. */
+static bool is_newer(const struct mesh *mesh, const struct certificate *certificate,
+                     const struct mesh_certified *held)
+{
+    if (held->size == 0 || mesh_certificate_is_over(mesh, held)) {
+        return true;
+    }
+    if (certificate->epoch != held->certificate.epoch) {
+        return certificate->epoch > held->certificate.epoch;
     }
     return certificate->expiry_s > held->certificate.expiry_s;
 }
@@ -47,8 +56,11 @@ static void take(struct mesh *mesh, struct mesh_member *member,
     mesh_raise_epoch(member, certificate->epoch);
     member->has_expired = false;
     mesh->grown = now;
-    if (member->option == MESH_NOBODY) {
+    bool is_listed = member->option != MESH_NOBODY;
+    if (!is_listed) {
         member->domain = mesh_domain_of(certificate->node.domain);
+    }
+    if (!is_listed || mesh->options.members[member->option].host[0] == '\0') {
         take_address(mesh, member, &before, &certificate->node);
     }
     mesh_table_seat(mesh, now);
@@ -81,7 +93,7 @@ enum mesh_verdict mesh_admit_certified(struct mesh *mesh, struct bytes octets, u
     if (member->certified == NULL) {
         return MESH_NO_ROOM;
     }
-    if (is_newer(&certificate, member->certified)) {
+    if (is_newer(mesh, &certificate, member->certified)) {
         take(mesh, member, &certificate, octets, now);
     }
     return MESH_HANDLED;
@@ -120,7 +132,7 @@ void mesh_expire(struct mesh *mesh, struct actions *out)
         if (member->certified == NULL) {
             continue;
         }
-        if (certificate_has_expired(&member->certified->certificate, mesh->own.clock)) {
+        if (mesh_certificate_is_over(mesh, member->certified)) {
             expire(mesh, i, out);
         } else {
             member->has_expired = false; /* the clock was wrong */

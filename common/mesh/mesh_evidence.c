@@ -82,18 +82,57 @@ static uint32_t keep_proof(struct mesh *mesh, const struct evidence_finding *fin
     return place->number;
 }
 
-/* Was it signed no later than what its author was last excluded for? Old evidence can be told again
- * by whoever has kept it, and would hold for ever against who was wrong once. */
+/* Of two, is the first signed no later than the second? */
+static bool is_no_later(const struct mesh_held *first, const struct mesh_held *second)
+{
+    if (first->epoch != second->epoch) {
+        return first->epoch < second->epoch; /* runs are counted in each anew */
+    }
+    if (first->incarnation != second->incarnation) {
+        return first->incarnation < second->incarnation;
+    }
+    return first->sequence <= second->sequence;
+}
+
+static struct mesh_held place_of(const struct report *report)
+{
+    return (struct mesh_held){.epoch = report->key_epoch,
+                              .incarnation = report->incarnation,
+                              .sequence = report->sequence};
+}
+
+/* Was it signed no later than what its author was last excluded for, or more than an hour ago? Old
+ * evidence can be told again by whoever has kept it, and would hold for ever against who was wrong
+ * once, and against those whom that one contradicted. */
 static bool is_served(const struct mesh *mesh, size_t author, const struct report *report)
 {
-    const struct mesh_held *held = &mesh->members[author].held;
-    if (report->key_epoch != held->epoch) {
-        return report->key_epoch < held->epoch; /* runs are counted in each anew */
+    struct mesh_held place = place_of(report);
+    return is_no_later(&place, &mesh->members[author].held);
+}
+
+static void advance(struct mesh_held *held, const struct mesh_held *place)
+{
+    if (!is_no_later(place, held)) {
+        *held = *place;
     }
-    if (report->incarnation != held->incarnation) {
-        return report->incarnation < held->incarnation;
+}
+
+void mesh_evidence_age(struct mesh *mesh, const struct mesh_contact *contact, struct mono now)
+{
+    struct mesh_member *member = &mesh->members[contact->member];
+    if (!contact->has_report ||
+        (member->aged.ns != 0 && now.ns - member->aged.ns < CONTRADICTION_LIFE_NS)) {
+        return;
     }
-    return report->sequence <= held->sequence;
+    struct mesh_held heard = place_of(&contact->report);
+    if (member->aged.ns == 0) {
+        /* Of what came before its first word to us nobody knows the age. */
+        member->aging = heard;
+        member->aging.sequence -= heard.sequence > 0;
+    }
+    advance(&member->held, &member->aging);
+    member->aging = heard;
+    member->aged = now;
 }
 
 /* As far as we heard it ourselves, newest or not NULL just now: by a report that is told as
@@ -102,10 +141,9 @@ static void hold(struct mesh *mesh, const struct mesh_contact *contact, const st
 {
     const struct report *heard = contact->has_report ? &contact->report : NULL;
     heard = newest != NULL ? newest : heard;
-    if (heard != NULL && !is_served(mesh, contact->member, heard)) {
-        mesh->members[contact->member].held = (struct mesh_held){.epoch = heard->key_epoch,
-                                                                 .incarnation = heard->incarnation,
-                                                                 .sequence = heard->sequence};
+    if (heard != NULL) {
+        struct mesh_held place = place_of(heard);
+        advance(&mesh->members[contact->member].held, &place);
     }
 }
 
@@ -129,7 +167,8 @@ struct contradiction {
 static void contradict(struct mesh *mesh, struct mesh_contact *contact,
                        const struct contradiction *found, struct mono now, struct actions *out)
 {
-    if (contact == NULL || is_served(mesh, contact->member, found->report)) {
+    if (contact == NULL || is_served(mesh, contact->member, found->report) ||
+        !mesh_judge_has_vote(mesh, mesh_find(mesh, found->other))) {
         return;
     }
     struct mesh_accusation *place = mesh_judge_find(contact->contradictors, found->other);
@@ -148,22 +187,21 @@ static void contradict(struct mesh *mesh, struct mesh_contact *contact,
 }
 
 /* The other report of a finding; an author of its own may have no contact. */
-static bool is_news(struct mesh *mesh, const struct mesh_contact *contact,
-                    const struct evidence_finding *finding, const struct report *report,
-                    struct report *before)
+static bool is_news(struct mesh *mesh, size_t author, const struct evidence_finding *finding,
+                    const struct report *report, struct report *before)
 {
     struct bytes field = bytes_make(finding->other.octets, finding->other.size);
     if (report_read(field, before) != REPORT_OK) {
         return false;
     }
-    if (finding->kind == EVIDENCE_EQUIVOCATION || !is_served(mesh, contact->member, report)) {
+    if (finding->kind == EVIDENCE_EQUIVOCATION || !is_served(mesh, author, report)) {
         return true;
     }
     size_t other = mesh_find(mesh, before->node);
     return other != MESH_NOBODY && !is_served(mesh, other, before);
 }
 
-bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const struct report *report,
+bool mesh_judge_report(struct mesh *mesh, size_t author, const struct report *report,
                        const struct evidence_report *signed_report, bool is_heard,
                        struct actions *out)
 {
@@ -171,7 +209,12 @@ bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const st
     struct report before;
     struct mono now = signed_report->came;
     evidence_add(&mesh->evidence, report, signed_report, &finding);
-    if (finding.kind == EVIDENCE_NONE || !is_news(mesh, contact, &finding, report, &before)) {
+    if (finding.kind == EVIDENCE_NONE || !is_news(mesh, author, &finding, report, &before)) {
+        return false;
+    }
+    /* Now, and not for whatever is told of it, it may take another one's place. */
+    struct mesh_contact *contact = mesh_contact_make(mesh, author, now);
+    if (contact == NULL) {
         return false;
     }
     uint32_t proof = keep_proof(mesh, &finding, signed_report);
@@ -246,10 +289,7 @@ enum mesh_post_verdict mesh_judge_evidence(struct mesh *mesh, struct mesh_contac
         if (!take_report(mesh, body, &offset, now, &report, &packed)) {
             return MESH_POST_REFUSED;
         }
-        struct mesh_contact *author = mesh_contact_make(mesh, mesh_find(mesh, report.node), now);
-        if (author == NULL) {
-            return MESH_POST_REFUSED;
-        }
+        size_t author = mesh_find(mesh, report.node);
         (void)mesh_judge_report(mesh, author, &report, &packed, false, out);
     }
     return body.size > 0 ? MESH_POST_TAKEN : MESH_POST_FORM;

@@ -43,8 +43,8 @@ struct mesh_certified {
     uint8_t octets[CERTIFICATE_SIZE_MAX];
 };
 
-/* Up to this report of its own, which we heard ourselves, what a member signed was held against it
- * already; zeros: nothing was. */
+/* Up to this report of its own, which we heard ourselves, nothing that a member signed is held
+ * against it any more: it was already, or it is old; zeros: all may be. */
 struct mesh_held {
     uint16_t epoch;
     uint32_t incarnation;
@@ -76,6 +76,8 @@ struct mesh_member {
     struct mono placed;        /* ... or not, since then */
     struct address spoke_from; /* its last authentic request */
     struct mesh_held held;
+    struct mesh_held aging; /* what held becomes, an hour after it was heard */
+    struct mono aged;       /* that was then; 0: never */
 };
 
 /* What a member says of another: that it excluded it. */
@@ -318,6 +320,8 @@ enum mesh_verdict mesh_admit_certified(struct mesh *mesh, struct bytes octets, u
                                        struct mono now);
 /* Those whose certificates are over are no members, as far as we know the time. */
 void mesh_expire(struct mesh *mesh, struct actions *out);
+/* Has it expired, by a clock that may be believed? */
+bool mesh_certificate_is_over(const struct mesh *mesh, const struct mesh_certified *held);
 
 /* mesh_wire.c */
 /* Form, in the order of doc/protocol.md. MESH_TIME: well-formed, and has fields. */
@@ -442,9 +446,11 @@ void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, 
 void mesh_evidence_relay(struct mesh *mesh, struct mono now);
 /* A new verified report of a member's, heard from itself or told by another, held against others.
  * True: it convicts its author. */
-bool mesh_judge_report(struct mesh *mesh, struct mesh_contact *contact, const struct report *report,
+bool mesh_judge_report(struct mesh *mesh, size_t author, const struct report *report,
                        const struct evidence_report *signed_report, bool is_heard,
                        struct actions *out);
+/* What was heard of the contact an hour ago is old now; every 16 s. */
+void mesh_evidence_age(struct mesh *mesh, const struct mesh_contact *contact, struct mono now);
 /* Two live processes sign with one key. */
 void mesh_judge_twins(struct mesh *mesh, struct mesh_contact *contact, struct mono now,
                       struct actions *out);

@@ -206,6 +206,7 @@ void mesh_judge_maintain(struct mesh *mesh, const struct mesh_outlook *outlook, 
                 verdict_count(&tally, &contact->verdict);
             }
             mesh_judge_tell(mesh, contact, now, out);
+            mesh_evidence_age(mesh, contact, now);
         }
     }
     mesh->budget = verdict_budget(&tally, (unsigned)mesh_total(mesh), mesh->options.faults);

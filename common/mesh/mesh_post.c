@@ -154,6 +154,13 @@ bool mesh_post_leave(struct mesh *mesh, struct mesh_draft *draft, struct mono no
     return size > 0 && mesh_wire_add(mesh, draft, field, size);
 }
 
+static bool may_tell_of(const struct mesh *mesh, size_t member)
+{
+    const struct mesh_certified *certified = mesh->members[member].certified;
+    return certified != NULL && mesh_is_member(mesh, member) &&
+           !mesh_certificate_is_over(mesh, certified);
+}
+
 /* A certificate of somebody, told to all: so that who knows one learns the rest. Ours is told first
  * and now and then, as those that know us would not learn otherwise that it is a new one. */
 void mesh_post_gossip(struct mesh *mesh, struct mono now)
@@ -170,12 +177,12 @@ void mesh_post_gossip(struct mesh *mesh, struct mono now)
         return;
     }
     for (size_t i = 0; i < mesh->count; i++) {
-        known += mesh->members[i].certified != NULL && mesh_is_member(mesh, i);
+        known += may_tell_of(mesh, i);
     }
     size_t turn = known > 0 ? random_below(mesh->random, (uint32_t)known) : 0;
     for (size_t i = 0; i < mesh->count && known > 0; i++) {
-        const struct mesh_certified *certified = mesh->members[i].certified;
-        if (certified != NULL && mesh_is_member(mesh, i) && turn-- == 0) {
+        if (may_tell_of(mesh, i) && turn-- == 0) {
+            const struct mesh_certified *certified = mesh->members[i].certified;
             mesh_post(mesh, 0, REPORT_MEMBER, bytes_make(certified->octets, certified->size), now);
             return;
         }

@@ -265,7 +265,7 @@ enum mesh_verdict mesh_report_take(struct mesh *mesh, struct mesh_contact *conta
         mesh->form_counts[REPORT_ENTRIES_TOO_MANY]++;
         return MESH_FORM;
     }
-    if (!mesh_judge_report(mesh, contact, &report, &packed, true, out)) {
+    if (!mesh_judge_report(mesh, contact->member, &report, &packed, true, out)) {
         keep(mesh, contact, &report, digest, now);
     }
     return MESH_TIME;

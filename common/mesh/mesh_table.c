@@ -110,6 +110,10 @@ struct mesh_contact *mesh_contact_make(struct mesh *mesh, size_t member, struct 
     contact->renewals.tokens = -1;
     contact->post.tokens = -1;
     verdict_init(&contact->verdict, now);
+    /* What was told to another one that had the place. */
+    for (size_t i = 0; i < MESH_LETTERS_MAX; i++) {
+        mesh->letters[i].told[place] = 0;
+    }
     mesh->contacts[place] = contact;
     mesh->members[member].contact = (uint8_t)(place + 1);
     return contact;
@@ -156,13 +160,37 @@ static void remember(const struct mesh_options *options, struct mesh_member *mem
     }
 }
 
+/* One more, or one whose certificate has expired, and who is forgotten. */
+static size_t find_room(struct mesh *mesh)
+{
+    if (mesh->count < MESH_MEMBERS_MAX) {
+        return mesh->count++;
+    }
+    for (size_t i = 0; i < mesh->count; i++) {
+        struct mesh_member *member = &mesh->members[i];
+        if (member->has_expired) {
+            if (member->contact > 0) {
+                mesh_contact_drop(mesh, (size_t)member->contact - 1);
+            }
+            free(member->certified);
+            mesh->view_version++;
+            return i;
+        }
+    }
+    return MESH_NOBODY;
+}
+
 struct mesh_member *mesh_admit(struct mesh *mesh, const struct public_key *key, uint64_t id)
 {
-    if (mesh->count == MESH_MEMBERS_MAX || identity_tag(id) == identity_tag(mesh->id) ||
+    if (identity_tag(id) == identity_tag(mesh->id) ||
         mesh_find_tag(mesh, identity_tag(id)) != MESH_NOBODY) {
         return NULL;
     }
-    struct mesh_member *member = &mesh->members[mesh->count++];
+    size_t room = find_room(mesh);
+    if (room == MESH_NOBODY) {
+        return NULL;
+    }
+    struct mesh_member *member = &mesh->members[room];
     *member = (struct mesh_member){.id = id, .key = *key, .option = MESH_NOBODY};
     remember(&mesh->options, member);
     return member;

@@ -214,15 +214,106 @@ static void test_old_evidence(void)
     mesh_world_clear(&world);
 }
 
+/* A report of a member's, as it would be written after that one. */
+static void judge(struct mesh_world *world, size_t author, struct report *report)
+{
+    static const uint8_t signature[IDENTITY_SIGNATURE_SIZE];
+    struct evidence_report packed;
+    uint8_t octets[EVIDENCE_REPORT_SIZE_MAX];
+    size_t size = report_write(octets, sizeof(octets), report);
+    CU_ASSERT_TRUE_FATAL(
+        evidence_pack(report, bytes_make(octets, size), signature, world->now, &packed));
+    (void)mesh_judge_report(world->nodes[0], author, report, &packed, false, &world->out);
+}
+
+/* Who is told of has no place that another one had, unless it has lied. */
+static void test_told_of_takes_no_place(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 4);
+    mesh_world_start_all(&world);
+    CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
+    struct mesh *mesh = world.nodes[0];
+    size_t first = mesh->count;
+    for (uint64_t i = 0; i <= MESH_CONTACTS_MAX; i++) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(
+            mesh_admit(mesh, identity_public_key(world.identities[1]), (i + 1) << 32));
+    }
+    size_t stranger = mesh->count - 1;
+    for (size_t i = first; i < stranger; i++) {
+        (void)mesh_contact_make(mesh, i, world.now);
+    }
+    mesh_world_pass(&world, NS_PER_S);
+    for (size_t i = 0; i < MESH_CONTACTS_MAX; i++) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(mesh->contacts[i]);
+    }
+    struct report report = mesh_contact_of(mesh, mesh_find(mesh, mesh_world_id(&world, 1)))->report;
+    report.node = mesh->members[stranger].id;
+    judge(&world, stranger, &report);
+    report.sequence += 1000000;
+    report.incarnation++;
+    report.as_of += UINT64_C(5) << 32;
+    judge(&world, stranger, &report);
+    CU_ASSERT_PTR_NULL(mesh_contact_of(mesh, stranger));
+    report.incarnation--;
+    judge(&world, stranger, &report);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mesh_contact_of(mesh, stranger));
+    CU_ASSERT_EQUAL(verdict_state(&mesh_contact_of(mesh, stranger)->verdict), VERDICT_EXCLUDED);
+    mesh_world_clear(&world);
+}
+
+/* One was wrong once, and another one contradicted it; much later a liar is contradicted by the
+ * same. It tells the old pair again: at no time was more than one wrong. */
+static void test_old_evidence_is_old(void)
+{
+    struct mesh_world world;
+    struct mesh_opened opened;
+    mesh_world_init(&world, 4);
+    for (size_t i = 0; i < 4; i++) {
+        struct mesh_options options = mesh_world_options(&world, i);
+        options.faults = 1;
+        mesh_world_start(&world, i, &options);
+    }
+    world.wrong_ns[1] = 5 * NS_PER_S;
+    for (size_t i = 0; i < 4; i++) {
+        (void)(i != 1 && mesh_world_exchange(&world, i, 1, &opened));
+    }
+    mesh_world_pass(&world, MESH_REPORT_NS);
+    (void)mesh_world_exchange(&world, 0, 2, &opened);
+    (void)mesh_world_exchange(&world, 3, 2, &opened);
+    struct mesh_proof kept = {.count = 2};
+    kept.reports[0] = *evidence_newest(&world.nodes[3]->evidence, mesh_world_id(&world, 1));
+    kept.reports[1] = *evidence_newest(&world.nodes[3]->evidence, mesh_world_id(&world, 2));
+    world.wrong_ns[1] = 0;
+    world.own[1].epoch++;
+    for (int i = 0; i < 12; i++) {
+        mesh_world_pass(&world, i < 6 ? 3000 * NS_PER_S : 16 * NS_PER_S);
+        for (size_t pair = 0; pair < 16; pair++) {
+            (void)(pair / 4 != pair % 4 &&
+                   mesh_world_exchange(&world, pair / 4, pair % 4, &opened));
+        }
+        mesh_world_run(&world, 0);
+    }
+    world.wrong_ns[3] = 5 * NS_PER_S;
+    mesh_world_pass(&world, 16 * NS_PER_S);
+    (void)mesh_world_exchange(&world, 0, 3, &opened);
+    (void)mesh_world_exchange(&world, 2, 3, &opened);
+    mesh_world_pass(&world, MESH_REPORT_NS);
+    (void)mesh_world_exchange(&world, 0, 2, &opened);
+    enum member_weight before = mesh_world_weight(&world, 0, 2);
+    CU_ASSERT_NOT_EQUAL(before, MEMBER_WATCHED);
+    tell_again(&world, &kept);
+    CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 2), before);
+    mesh_world_clear(&world);
+}
+
 /* One that signs a report with a number far ahead, and is excluded for it, is not rid of what it
  * signs later. */
 static void test_far_ahead(void)
 {
     struct mesh_world world;
     struct mesh_opened opened;
-    struct evidence_report packed;
-    uint8_t octets[EVIDENCE_REPORT_SIZE_MAX];
-    static const uint8_t signature[IDENTITY_SIGNATURE_SIZE];
     mesh_world_init(&world, 4);
     mesh_world_start_all(&world);
     CU_ASSERT_EQUAL(mesh_world_exchange(&world, 0, 1, &opened), MESH_TIME);
@@ -232,15 +323,9 @@ static void test_far_ahead(void)
     ahead.sequence += 1000000;
     ahead.incarnation++;
     ahead.as_of += UINT64_C(5) << 32;
-    size_t size = report_write(octets, sizeof(octets), &ahead);
-    CU_ASSERT_TRUE_FATAL(
-        evidence_pack(&ahead, bytes_make(octets, size), signature, world.now, &packed));
-    (void)mesh_judge_report(mesh, contact, &ahead, &packed, false, &world.out);
+    judge(&world, contact->member, &ahead);
     ahead.incarnation--;
-    size = report_write(octets, sizeof(octets), &ahead);
-    CU_ASSERT_TRUE_FATAL(
-        evidence_pack(&ahead, bytes_make(octets, size), signature, world.now, &packed));
-    (void)mesh_judge_report(mesh, contact, &ahead, &packed, false, &world.out);
+    judge(&world, contact->member, &ahead);
     CU_ASSERT_EQUAL(mesh_world_weight(&world, 0, 1), MEMBER_WATCHED);
     CU_ASSERT_TRUE(is_readmitted(&world, "node-1", "begins anew"));
     world.wrong_ns[1] = 5 * NS_PER_S;
@@ -338,6 +423,8 @@ static void test_clocks_go_back(void)
 }
 
 static const struct unit_case cases[] = {
+    {"who is told of takes no place", test_told_of_takes_no_place},
+    {"old evidence is old", test_old_evidence_is_old},
     {"equivocation convicts", test_equivocation_convicts},
     {"causality is kept", test_causality_is_kept},
     {"readmission", test_readmission},

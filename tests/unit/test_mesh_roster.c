@@ -215,9 +215,13 @@ static void test_sender_stays(void)
     /* A little later it is heard again: another makes room. */
     mesh_world_pass(&world, 1);
     mesh->contacts[0]->heard = world.now;
+    mesh->letters[0].told[0] = mesh->letters[0].told[1] = 1;
     CU_ASSERT_PTR_NOT_NULL(mesh_contact_make(mesh, MESH_CONTACTS_MAX, world.now));
     CU_ASSERT_PTR_EQUAL(mesh_contact_of(mesh, 0), sender);
     CU_ASSERT_PTR_NULL(mesh_contact_of(mesh, 1));
+    /* It was told nothing yet, whatever the one before it was. */
+    CU_ASSERT_EQUAL(mesh->letters[0].told[0], 1);
+    CU_ASSERT_EQUAL(mesh->letters[0].told[1], 0);
     mesh_world_clear(&world);
 }
 
