@@ -9,8 +9,7 @@
 #include "server/state_files.h"
 
 enum steering_mode {
-    STEERING_NONE, /* auto, and neither a source nor a mesh is configured: it is served as it reads
-                    */
+    STEERING_NONE, /* auto, and neither sources nor a mesh: the clock is served as it reads */
     STEERING_SYSTEM,
     STEERING_SHADOW,
     STEERING_VIRTUAL

@@ -5,11 +5,10 @@
  * own, at first and then every sixteen polls; in between it listens. While the path is not known,
  * and when broadcasts alone said that the server's clock moved, it asks again after one poll (4 s
  * at least), then two, four, eight, until an answer was taken; if the server asks for fewer
- * requests, as seldom as it says. A broadcast is taken as an exchange
- * whose way there took half of the least delay measured, and whose way back took as much longer
- * than that as it came later than the earliest of the last sixteen. Of the interval a broadcast
- * narrows one end only: it can't have come before it was sent, but it may have been delayed at
- * will. */
+ * requests, as seldom as it says. A broadcast is taken as an exchange whose way there took half of
+ * the least delay measured, and whose way back took as much longer than that as it came later than
+ * the earliest of the last sixteen. Of the interval a broadcast narrows one end only: it can't have
+ * come before it was sent, but it may have been delayed at will. */
 #include "client/sync/source_parts.h"
 #include <math.h>
 #include <stdio.h>

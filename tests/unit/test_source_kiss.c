@@ -72,7 +72,8 @@ static void test_kiss_rate_of_broadcasts(void)
     CU_ASSERT_TRUE_FATAL(address_parse("224.0.1.1", 123, &world.options.group));
     source_world_start(&world);
     int64_t last_ns = INT64_MIN / 2;
-    for (unsigned requests = 0; requests < 8;) {
+    unsigned requests = 0;
+    for (unsigned steps = 0; requests < 8 && steps < 100; steps++) {
         (void)source_world_ask(&world);
         if (world.actions.count == 1 && world.actions.items[0].kind == ACTION_SEND) {
             CU_ASSERT(world.now.mono.ns - last_ns >= 512 * NS_PER_S);
@@ -81,6 +82,7 @@ static void test_kiss_rate_of_broadcasts(void)
             requests++;
         }
     }
+    CU_ASSERT_EQUAL(requests, 8);
     source_world_clear(&world);
 }
 

@@ -12,11 +12,11 @@ static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g"};
 #define MEMBERS 4
 #define CLAIM_NS (10 * NS_PER_MS)
 
-static void add_member(size_t index, enum member_weight weight)
+static void add_member(size_t index)
 {
     char error[SYNC_ERROR_MAX];
     struct source_options options = sync_world_source(names[index], addresses[index]);
-    struct member_verdict verdict = {.id = index + 1, .weight = weight};
+    struct member_verdict verdict = {.id = index + 1, .weight = MEMBER_COUNTS};
     options.kind = SOURCE_MEMBER;
     options.member = index + 1;
     CU_ASSERT_EQUAL(sync_world_add(&world, addresses[index]), index);
@@ -49,7 +49,7 @@ static void begin(size_t servers, uint64_t seed)
     options.mesh = (struct sync_mesh_options){.is_on = true, .members = 5, .timescale_id = 7};
     CU_ASSERT_TRUE_FATAL(sync_world_start(&world, &options, 30 * NS_PER_MS));
     for (size_t i = servers; i < servers + MEMBERS; i++) {
-        add_member(i, MEMBER_COUNTS);
+        add_member(i);
     }
 }
 
